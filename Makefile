@@ -1,0 +1,138 @@
+# nab - one non-recursive Makefile. A new source file or test needs no edit here.
+#
+#   make                      build ./nab
+#   make demo                 install what is missing, build, run the main job on the embedded data set
+#   make check                install what is missing, build, pass all tests
+#   make SAN=address,undefined check-unit    the same with sanitizers, in an object tree of its own
+#   make check-long fuzz bench golden install clean
+#   V=1 shows the commands
+
+.DELETE_ON_ERROR:
+.SUFFIXES:
+MAKEFLAGS += --no-builtin-rules
+
+CC      ?= cc
+ifeq ($(origin CC),default)
+CC      := cc
+endif
+PREFIX  ?= /usr/local
+comma   := ,
+B       := build/$(subst $(comma),-,$(or $(SAN),release))
+Q       := $(if $(V),,@)
+
+DIRS    := base arch dataset space mutate search train store engine report export
+LIBSRC  := $(sort $(foreach d,$(DIRS),$(wildcard $d/*.c)))
+CLISRC  := $(sort $(wildcard cli/*.c))
+LIBOBJ  := $(LIBSRC:%.c=$B/%.o)
+CLIOBJ  := $(CLISRC:%.c=$B/%.o)
+UNIT    := $(sort $(wildcard tests/unit/test_*.c) $(wildcard tests/prop/test_*.c))
+LONG    := $(sort $(wildcard tests/long/test_*.c))
+BENCH   := $(sort $(wildcard bench/bench_*.c))
+FUZZ    := $(sort $(wildcard tests/fuzz/fuzz_*.c))
+HELPERS := $(sort $(wildcard tests/helper_*.c))
+
+WARN    := -Wall -Wextra -Wshadow -Wvla -Wmissing-prototypes -Wdouble-promotion -Wpointer-arith -Wwrite-strings \
+           -Wformat=2 -Wno-format-nonliteral -Wundef
+OPT     ?= -O2
+override CFLAGS += -std=c11 -D_GNU_SOURCE -I. $(OPT) -g $(WARN) $(if $(WERROR),-Werror) -fopenmp -ffp-contract=off \
+           -fstack-protector-strong $(if $(SAN),-fsanitize=$(SAN) -fno-sanitize-recover=all -fno-omit-frame-pointer,-D_FORTIFY_SOURCE=2)
+override LDFLAGS += -rdynamic $(if $(SAN),-fsanitize=$(SAN))
+LIBS    := -lcjson -lxxhash -lsqlite3 -ldnnl -lpng -lz -lm -ldl -lpthread -fopenmp
+
+.PHONY: all check check-unit check-cli check-headers check-layers check-exports check-long check-fault demo docs bench fuzz golden \
+        install clean deps FORCE
+
+all: nab
+
+deps:
+	$(Q)./tools/install-deps.sh build
+
+nab: $B/nab
+	$(Q)cp -f $< $@
+
+$B/nab: $(CLIOBJ) $B/libnab.a
+	@echo "  LD    $@"
+	$(Q)$(CC) $(LDFLAGS) -o $@ $(CLIOBJ) $B/libnab.a $(LIBS)
+
+$B/libnab.a: $(LIBOBJ)
+	@echo "  AR    $@"
+	$(Q)rm -f $@ && ar rcs $@ $(LIBOBJ)
+
+$B/%.o: %.c $B/flags
+	@mkdir -p $(@D)
+	@echo "  CC    $<"
+	$(Q)$(CC) $(CFLAGS) -MMD -MP -c -o $@ $<
+
+$B/report/assets.o: report/page.css report/page.js
+
+# Kernels of the CPU backend are compiled for the machine's vector units and chosen at run time (train/simd.h).
+$B/flags: FORCE
+	@mkdir -p $B
+	@echo '$(CC) $(CFLAGS)' | cmp -s - $@ || echo '$(CC) $(CFLAGS)' >$@
+
+UNITBIN  := $(UNIT:%.c=$B/%)
+LONGBIN  := $(LONG:%.c=$B/%)
+BENCHBIN := $(BENCH:%.c=$B/%)
+FUZZBIN  := $(FUZZ:%.c=$B/%)
+HELPOBJ  := $(HELPERS:%.c=$B/%.o)
+
+$(UNITBIN) $(LONGBIN): $B/%: $B/%.o $(HELPOBJ) $B/libnab.a
+	@echo "  LD    $@"
+	$(Q)$(CC) $(LDFLAGS) -o $@ $< $(HELPOBJ) $B/libnab.a $(LIBS) -lcmocka
+$(BENCHBIN): $B/%: $B/%.o $(HELPOBJ) $B/libnab.a
+	@echo "  LD    $@"
+	$(Q)$(CC) $(LDFLAGS) -o $@ $< $(HELPOBJ) $B/libnab.a $(LIBS) -lcmocka
+# A fuzz target with a plain main that replays files; `make fuzz` builds the same source with clang's libFuzzer.
+$(FUZZBIN): $B/%: $B/%.o $B/tests/fuzz/replay.o $B/libnab.a
+	@echo "  LD    $@"
+	$(Q)$(CC) $(LDFLAGS) -o $@ $< $B/tests/fuzz/replay.o $B/libnab.a $(LIBS)
+
+check-unit: $(UNITBIN) $(FUZZBIN) nab
+	$(Q)B=$B tests/run.sh unit
+
+check-headers:
+	$(Q)tests/check-headers.sh $(CC)
+
+check-layers:
+	$(Q)tests/check-layers.sh
+
+check-fault: nab
+	$(Q)tests/check-fault.sh
+
+check-cli: nab
+	$(Q)B=$B tests/run.sh cli
+
+check:
+	$(Q)./tools/install-deps.sh check
+	$(Q)$(MAKE) --no-print-directory -j$$(nproc) all $(UNITBIN) $(FUZZBIN)
+	$(Q)B=$B tests/run.sh all
+
+check-long: $(LONGBIN) nab
+	$(Q)B=$B tests/run.sh long
+
+golden: nab docs
+	$(Q)B=$B NAB_GOLDEN=1 tests/run.sh cli
+
+docs: nab
+	$(Q)tools/docs.sh
+
+fuzz:
+	$(Q)tests/fuzz/run.sh
+
+bench: $(BENCHBIN) nab
+	$(Q)B=$B bench/run.sh
+
+demo:
+	$(Q)./tools/install-deps.sh build
+	$(Q)$(MAKE) --no-print-directory -j$$(nproc) all
+	$(Q)./tools/demo.sh
+
+install: nab
+	install -D -m 755 nab $(DESTDIR)$(PREFIX)/bin/nab
+	mkdir -p $(DESTDIR)$(PREFIX)/share/nab
+	cp -r configs $(DESTDIR)$(PREFIX)/share/nab/
+
+clean:
+	rm -rf build nab
+
+-include $(LIBSRC:%.c=$B/%.d) $(CLISRC:%.c=$B/%.d) $(UNIT:%.c=$B/%.d) $(LONG:%.c=$B/%.d) $(BENCH:%.c=$B/%.d) $(FUZZ:%.c=$B/%.d)

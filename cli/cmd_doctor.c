@@ -1,0 +1,192 @@
+/* cli/cmd_doctor.c - nab doctor: libraries, backends, devices (as a list to paste into a study), tools, the store. */
+#include <glob.h>
+#include <sched.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/utsname.h>
+#include <unistd.h>
+
+#include "base/file.h"
+#include "base/host.h"
+#include "base/json.h"
+#include "base/mem.h"
+#include "base/str.h"
+#include "cli/target.h"
+
+struct flags {
+	const char *store;
+};
+
+static const struct opt flags[] = {
+	OPT_STR(struct flags, store, NULL, "also check this store: pages, indices, references"),
+	OPT_END,
+};
+
+static int allowed_cpus(int *list, int most)
+{
+	cpu_set_t set;
+	int n = 0;
+
+	if (sched_getaffinity(0, sizeof set, &set) < 0)
+		return 0;
+	for (int i = 0; i < CPU_SETSIZE && n < most; i++)
+		if (CPU_ISSET(i, &set))
+			list[n++] = i;
+	return n;
+}
+
+static bool on_path(const char *program, char *where, size_t size)
+{
+	const char *path = getenv("PATH");
+
+	for (const char *p = path ? path : ""; *p;) {
+		size_t n = strcspn(p, ":");
+
+		snprintf(where, size, "%.*s/%s", (int)n, p, program);
+		if (access(where, X_OK) == 0)
+			return true;
+		p += n + (p[n] == ':');
+	}
+	return false;
+}
+
+static void add_row(struct json *list, const char *name, bool ok, const char *text)
+{
+	struct json *v = json_push(list, json_object());
+
+	json_put(v, "name", json_str(name));
+	json_put(v, "ok", json_bool(ok));
+	json_put(v, "text", json_str(text));
+}
+
+static void check_backends(struct json *list)
+{
+	for (int i = 0; backends[i]; i++) {
+		struct err e = { 0 };
+		char text[512];
+		bool ok = backends[i]->probe(&e) == 0;
+
+		if (ok)
+			backends[i]->describe(text, sizeof text);
+		else
+			err_text(&e, text, sizeof text);
+		add_row(list, backends[i]->name, ok, text);
+	}
+}
+
+static void check_tools(struct json *list)
+{
+	static const char *const tools[][2] = {
+		{ "gnuplot", "figures beside the report; everything else works without it" },
+		{ "rsvg-convert", "PNG pictures from the SVG charts" },
+		{ "python3", "running exported PyTorch code" },
+	};
+	char where[1024];
+
+	for (size_t i = 0; i < sizeof tools / sizeof *tools; i++) {
+		bool ok = on_path(tools[i][0], where, sizeof where);
+
+		add_row(list, tools[i][0], ok, ok ? where : tools[i][1]);
+	}
+}
+
+static struct json *device_list(void)
+{
+	struct json *devices = json_array();
+	int cpu[1024], n = allowed_cpus(cpu, 1024);
+	char name[32];
+
+	for (int i = 0; i < n; i++) {
+		snprintf(name, sizeof name, "cpu:%d", i);
+		json_push(devices, json_str(name));
+	}
+	return devices;
+}
+
+static int check_store(struct cli *c, struct json *doc, struct err *e)
+{
+	const struct flags *f = c->flags;
+	struct store *s = NULL;
+	char holder[160];
+	int rc;
+
+	if (!f->store)
+		return 0;
+	if (store_open(&s, f->store, STORE_READ, e) < 0)
+		return -1;
+	rc = store_check(s, e);
+	store_close(s);
+	if (rc == 0)
+		add_row(json_put(doc, "store", json_array()), f->store, true,
+			store_holder(f->store, holder, sizeof holder)
+			    ? arena_printf(c->arena, "sound, in use by %s", holder)
+			    : "sound, not in use");
+	return rc;
+}
+
+static void print_rows(struct str *t, const char *title, const struct json *list)
+{
+	if (!list)
+		return;
+	str_addf(t, "%s\n", title);
+	JSON_EACH(v, list)
+		str_addf(t, "  %-14s %-8s %s\n", json_string(json_get(v, "name")),
+			 json_true(json_get(v, "ok")) ? "ok" : "missing", json_string(json_get(v, "text")));
+}
+
+static int run(struct cli *c, struct err *e)
+{
+	struct json *doc = json_object(), *devices;
+	struct str t = { 0 };
+	char cpu[160];
+	struct utsname u;
+	int rc;
+
+	uname(&u);
+	host_processor(cpu, sizeof cpu);
+	json_put(doc, "nab", json_str(NAB_VERSION));
+	json_put(doc, "system", json_str(arena_printf(c->arena, "%s %s %s", u.sysname, u.release, u.machine)));
+	json_put(doc, "processor", json_str(cpu));
+	json_put(doc, "memory_bytes", json_num((double)sysconf(_SC_PHYS_PAGES) * (double)sysconf(_SC_PAGESIZE)));
+	json_put(doc, "share", json_str(c->share));
+	check_backends(json_put(doc, "backends", json_array()));
+	check_tools(json_put(doc, "tools", json_array()));
+	/* sqlite.org, "WAL reset bug": two connections that write; here only the coordinator ever does */
+	add_row(
+	    json_put(doc, "libraries", json_array()), "store", true,
+	    arena_printf(c->arena,
+			 "%s; one writer, read-only readers: outside the WAL-reset defect of versions before 3.51.3",
+			 store_library()));
+	devices = json_put(doc, "devices", device_list());
+	rc = check_store(c, doc, e);
+	if (rc == 0 && c->json) {
+		cli_print_json(json_copy(doc));
+	} else if (rc == 0) {
+		str_addf(&t, "nab %s on %s\nprocessor %s, %d usable cores, %.1f GiB of memory\n", NAB_VERSION,
+			 json_string(json_get(doc, "system")), cpu, json_count(devices),
+			 json_number(json_get(doc, "memory_bytes")) / (1 << 30));
+		str_addf(&t, "configurations and block library: %s/configs%s\n", c->share,
+			 file_exists(path_join(c->arena, c->share, "configs")) ? "" : " (not found: set NAB_SHARE)");
+		print_rows(&t, "backends", json_get(doc, "backends"));
+		print_rows(&t, "libraries", json_get(doc, "libraries"));
+		print_rows(&t, "tools", json_get(doc, "tools"));
+		print_rows(&t, "store", json_get(doc, "store"));
+		str_add(&t, "for a study: \"devices\": ");
+		json_print(&t, devices);
+		str_addc(&t, '\n');
+		cli_print(&t);
+	}
+	str_release(&t);
+	json_free(doc);
+	return rc;
+}
+
+const struct command command_doctor = {
+	.name = "doctor",
+	.usage = "[flags]",
+	.help = "what works on this machine: backends, devices, tools, a store",
+	.flags = flags,
+	.flags_size = sizeof(struct flags),
+	.max_args = 0,
+	.run = run,
+};

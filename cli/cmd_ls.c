@@ -1,0 +1,281 @@
+/* cli/cmd_ls.c - nab ls (the runs of a store) and nab status (how far its studies are). */
+#include <math.h>
+#include <string.h>
+
+#include "base/json.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "base/str.h"
+#include "cli/progress.h"
+#include "cli/target.h"
+
+struct flags {
+	const char *store, *study;
+	int sort, limit;
+	bool reverse, failed;
+};
+
+static const struct opt ls_flags[] = {
+	OPT_STR(struct flags, store, NULL, "the store; default: $NAB_STORE, else the only *.db file here"),
+	OPT_STR(struct flags, study, NULL, "only this study"),
+	OPT_ENUM(struct flags, sort, ORDER_SCORE, store_order_names,
+		 "best first for scores and accuracies, least first else"),
+	OPT_BOOL(struct flags, reverse, 0, "the other way round"),
+	OPT_BOOL(struct flags, failed, 0, "only runs that did not succeed, with the reason"),
+	OPT_INT(struct flags, limit, 0, 0, 100000000, "at most so many lines; 0: all"),
+	OPT_END,
+};
+
+static int study_id(struct store *s, const char *name, int64_t *id, struct arena *a, struct err *e)
+{
+	struct store_study y;
+	int found;
+
+	*id = 0;
+	if (!name)
+		return 0;
+	found = store_study_find(s, name, &y, a, e);
+	if (found < 0)
+		return -1;
+	if (!found)
+		return ERR(e, ERR_USAGE, "--study", "the store has no study \"%s\" (`nab status` lists them)", name);
+	*id = y.id;
+	return 0;
+}
+
+static void put_number(struct json *v, const char *key, double x)
+{
+	json_put(v, key, isnan(x) ? json_null() : json_num(x));
+}
+
+static struct json *item_json(const struct store_item *it)
+{
+	struct json *v = json_object();
+
+	json_put(v, "run", json_num((double)it->run.id));
+	json_put(v, "study", json_str(it->study));
+	json_put(v, "label", json_str(it->candidate.label ? it->candidate.label : ""));
+	json_put(v, "origin", json_str(store_origin_names[it->candidate.origin]));
+	json_put(v, "number", json_num((double)it->candidate.number));
+	json_put(v, "replicate", json_num(it->run.replicate));
+	json_put(v, "state", json_str(run_state_names[it->run.state]));
+	if (it->result.reason)
+		json_put(v, "reason", json_str(it->result.reason));
+	put_number(v, "score", it->result.score);
+	put_number(v, "val_accuracy", it->result.val_accuracy);
+	put_number(v, "val_loss", it->result.val_loss);
+	put_number(v, "train_accuracy", it->result.train_accuracy);
+	put_number(v, "test_accuracy", it->test_accuracy);
+	put_number(v, "best_accuracy", it->result.best_accuracy);
+	json_put(v, "best_epoch", json_num(it->result.best_epoch));
+	json_put(v, "epochs", json_num(it->result.epochs));
+	json_put(v, "params", json_num((double)it->params));
+	json_put(v, "macs", json_num((double)it->macs));
+	put_number(v, "seconds", it->result.seconds);
+	json_put(v, "attempts", json_num(it->attempts));
+	json_put(v, "cached", json_bool(it->run.cached_from != 0));
+	json_put(v, "surplus", json_bool(it->candidate.surplus));
+	json_put(v, "hash", json_str(it->model_hash));
+	json_put(v, "summary", json_str(it->summary));
+	return v;
+}
+
+static void add_percent(struct str *t, double x)
+{
+	if (isnan(x))
+		str_addf(t, " %8s", "-");
+	else
+		str_addf(t, " %7.2f%%", 100 * x);
+}
+
+static void item_line(struct str *t, const struct store_item *it, const struct flags *f)
+{
+	char params[32], macs[32], spent[32];
+	bool final = run_state_final(it->run.state);
+
+	str_addf(t, "%5lld  %-24.24s %-10s", (long long)it->run.id, it->candidate.label ? it->candidate.label : "",
+		 run_state_names[it->run.state]);
+	if (f->failed) {
+		str_addf(t, " %s\n", it->result.reason ? it->result.reason : "");
+		return;
+	}
+	add_percent(t, final ? it->result.val_accuracy : (double)NAN);
+	add_percent(t, final ? it->result.best_accuracy : (double)NAN);
+	str_addf(t, " %12s %14s %4d %13s  %s%s\n", str_thousands(params, it->params), str_thousands(macs, it->macs),
+		 it->result.epochs,
+		 final && !isnan(it->result.seconds) ? progress_duration(spent, it->result.seconds) : "-",
+		 it->candidate.origin == ORIGIN_BASELINE ? "[baseline] " : "", it->summary);
+}
+
+static int list(struct cli *c, struct store *s, struct err *e)
+{
+	const struct flags *f = c->flags;
+	struct store_query q = { .order = (enum store_order)f->sort, .limit = f->limit };
+	struct store_item *items;
+	struct json *doc = NULL;
+	struct str t = { 0 };
+	int n;
+
+	if (study_id(s, f->study, &q.study, c->arena, e) < 0)
+		return -1;
+	q.descending = (f->sort == ORDER_SCORE || f->sort == ORDER_ACCURACY) != f->reverse;
+	if (f->failed)
+		for (int i = STATE_DIVERGED; i < STATE_COUNT; i++)
+			q.states |= 1u << i;
+	if (store_list(s, &q, &items, &n, c->arena, e) < 0)
+		return -1;
+	if (c->json) {
+		doc = json_array();
+		for (int i = 0; i < n; i++)
+			json_push(doc, item_json(&items[i]));
+		cli_print_json(doc);
+		return 0;
+	}
+	if (n && !f->failed)
+		str_addf(&t, "%5s  %-24s %-10s %8s %8s %12s %14s %4s %13s  %s\n", "run", "label", "state", "val acc",
+			 "best*", "parameters", "multiply-adds", "ep", "time", "architecture");
+	for (int i = 0; i < n; i++)
+		item_line(&t, &items[i], f);
+	cli_print(&t);
+	if (n && !f->failed && !c->quiet)
+		fputs("* of the best epoch: optimistic, since it was chosen by this number\n", stderr);
+	if (!n && !c->quiet)
+		fputs("no runs\n", stderr);
+	str_release(&t);
+	return 0;
+}
+
+static int run_ls(struct cli *c, struct err *e)
+{
+	const struct flags *f = c->flags;
+	struct store *s;
+	int rc;
+
+	if (cli_open_store(c, f->store, &s, e) < 0)
+		return -1;
+	rc = list(c, s, e);
+	store_close(s);
+	return rc;
+}
+
+const struct command command_ls = {
+	.name = "ls",
+	.usage = "[flags]",
+	.help = "list the runs of a store",
+	.more = "  nab ls --store fashion.db --sort params\n  nab ls --failed",
+	.flags = ls_flags,
+	.flags_size = sizeof(struct flags),
+	.max_args = 0,
+	.run = run_ls,
+};
+
+/* ---- status --------------------------------------------------------------------------------------------- */
+
+static const struct opt status_flags[] = {
+	OPT_STR(struct flags, store, NULL, "the store; default: $NAB_STORE, else the only *.db file here"),
+	OPT_END,
+};
+
+static struct json *study_json(const struct store_study *y, const struct store_summary *m)
+{
+	struct json *v = json_object(), *runs = json_object();
+
+	json_put(v, "study", json_str(y->name));
+	json_put(v, "kind", json_str(y->kind));
+	json_put(v, "state", json_str(study_state_names[y->state]));
+	json_put(v, "candidates", json_num((double)m->candidates));
+	for (int i = 0; i < STATE_COUNT; i++)
+		json_put(runs, run_state_names[i], json_num((double)m->runs[i]));
+	json_put(v, "runs", runs);
+	json_put(v, "epochs", json_num((double)m->epochs));
+	json_put(v, "training_seconds", json_num(m->seconds));
+	put_number(v, "best_score", m->best_score);
+	json_put(v, "best_run", json_num((double)m->best_run));
+	return v;
+}
+
+static void study_lines(struct str *t, const struct store_study *y, const struct store_summary *m)
+{
+	char spent[32], when[32];
+
+	str_addf(t, "%s (%s, %s, since %s)\n", y->name, y->kind, study_state_names[y->state],
+		 clock_text(when, y->created));
+	str_addf(t, "  %lld candidate%s;", (long long)m->candidates, m->candidates == 1 ? "" : "s");
+	for (int i = 0; i < STATE_COUNT; i++)
+		if (m->runs[i])
+			str_addf(t, " %lld %s", (long long)m->runs[i], run_state_names[i]);
+	str_addf(t, "; %lld epoch%s in %s\n", (long long)m->epochs, m->epochs == 1 ? "" : "s",
+		 progress_duration(spent, m->seconds));
+	if (m->best_run)
+		str_addf(t, "  best: run %lld with %.4f\n", (long long)m->best_run, m->best_score);
+}
+
+/* Why nothing moves, if nothing does. */
+static void waiting_line(struct str *t, const struct store_summary *m, bool held, const char *holder)
+{
+	if (held)
+		str_addf(t, "in use by %s\n", holder);
+	else if (m->runs[STATE_QUEUED] + m->runs[STATE_RUNNING])
+		str_addf(t, "%lld runs wait because no coordinator is running: `nab search` the study again to go on\n",
+			 (long long)(m->runs[STATE_QUEUED] + m->runs[STATE_RUNNING]));
+}
+
+static int status(struct cli *c, struct store *s, struct err *e)
+{
+	struct json *doc = json_object(), *studies = json_put(doc, "studies", json_array());
+	struct store_summary all, m;
+	struct store_study *y;
+	char holder[160];
+	struct str t = { 0 };
+	bool held = store_holder(store_path(s), holder, sizeof holder);
+	int n, rc = -1;
+
+	TRY(store_studies(s, &y, &n, c->arena, e));
+	TRY(store_summarize(s, 0, &all, e));
+	for (int i = 0; i < n; i++) {
+		TRY(store_summarize(s, y[i].id, &m, e));
+		json_push(studies, study_json(&y[i], &m));
+		study_lines(&t, &y[i], &m);
+	}
+	json_put(doc, "store", json_str(store_path(s)));
+	json_put(doc, "holder", held ? json_str(holder) : json_null());
+	json_put(doc, "store_bytes", json_num((double)all.store_bytes));
+	json_put(doc, "file_bytes", json_num((double)all.file_bytes));
+	json_put(doc, "test_reads", json_num(all.test_reads));
+	waiting_line(&t, &all, held, holder);
+	str_addf(&t, "%s: %.1f MiB, checkpoints and weights %.1f MiB; the test split was read %d time%s\n",
+		 store_path(s), (double)all.store_bytes / 1048576, (double)all.file_bytes / 1048576, all.test_reads,
+		 all.test_reads == 1 ? "" : "s");
+	if (c->json)
+		cli_print_json(json_copy(doc));
+	else
+		cli_print(&t);
+	rc = 0;
+out:
+	str_release(&t);
+	json_free(doc);
+	return rc;
+}
+
+static int run_status(struct cli *c, struct err *e)
+{
+	const struct flags *f = c->flags;
+	struct store *s;
+	int rc;
+
+	if (cli_open_store(c, f->store, &s, e) < 0)
+		return -1;
+	rc = status(c, s, e);
+	store_close(s);
+	return rc;
+}
+
+const struct command command_status = {
+	.name = "status",
+	.usage = "[flags]",
+	.help = "how far the studies of a store are, and what they wait for",
+	.flags = status_flags,
+	.flags_size = sizeof(struct flags),
+	.max_args = 0,
+	.run = run_status,
+};

@@ -1,0 +1,198 @@
+/* engine/internal.h - private to engine/ and its tests: what the coordinator holds in memory.
+ *
+ * A work is a study that is being run; candidates and tasks (runs) of it mirror the store's rows. Everything of a work
+ * lives in its arena until the coordinator ends.
+ */
+#ifndef NAB_ENGINE_INTERNAL_H
+#define NAB_ENGINE_INTERNAL_H
+
+#include <signal.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "base/err.h"
+#include "base/hash.h"
+#include "engine/engine.h"
+#include "engine/message.h"
+#include "engine/study.h"
+#include "search/search.h"
+#include "store/store.h"
+
+struct arena;
+struct work;
+
+struct job { /* a run */
+	int64_t id;
+	struct candidate *candidate;
+	int replicate;
+	uint64_t seed;
+	enum run_state state;
+	double score; /* NAN unless done */
+	int epochs;   /* of its result */
+	bool held;    /* a worker has it */
+	int deaths;   /* in a row, in the epoch `death_epoch`, by its own fault */
+	int death_epoch;
+};
+
+struct candidate {
+	int64_t id, model, number;
+	struct work *work;
+	enum store_origin origin;
+	const char *label, *recipe; /* recipe: JSON text, complete */
+	bool surplus;
+	int64_t start_run; /* continued or inherited from */
+	bool resumes;
+	struct job *jobs;
+	int n_jobs;
+	struct proposal *proposal; /* kept while the search may want it, else NULL */
+	struct cost cost;
+};
+
+enum { NOT_JUDGED = -1 };
+
+struct work {
+	struct arena *arena;
+	struct study study; /* as stored, with today's budgets */
+	int64_t id;         /* study in the store */
+	const char *kind;
+	const char *data_identity, *env;
+	struct candidate **candidates; /* in the order in which they were made */
+	int n, cap;
+	int settled;           /* candidates[0, settled) are final */
+	double elapsed, began; /* seconds of earlier coordinators; clock when this one took it up */
+	/* the search, NULL for work given by hand */
+	struct search *search;
+	struct shape example; /* of the data, unscaled */
+	struct search_ctx search_ctx;
+	struct arena *proposals;      /* search_ask()'s; reset after each unless the strategy learns from them */
+	struct candidate **by_number; /* search candidates by index */
+	int n_asked, cap_asked;
+	bool learns;    /* the strategy looks at results: proposals and checkpoints are kept for it */
+	bool exhausted; /* no more candidates */
+	int judged;     /* search candidates [0, judged) are final and were told to the stop rules */
+	int64_t epochs; /* trained by them */
+	int last;       /* index of the candidate that met a target, or NOT_JUDGED */
+	char stopped[160];
+};
+
+enum slot_state { SLOT_DOWN, SLOT_STARTING, SLOT_IDLE, SLOT_BUSY };
+
+struct slot {
+	int index;
+	const char *device;
+	int *cores, n_cores;
+	enum slot_state state;
+	pid_t pid;
+	struct channel channel;
+	double not_before, heard; /* clocks: when it may be started again; last word */
+	int early_deaths;         /* in a row, before it was ready */
+	bool stopping, silent;    /* told to stop; killed for its silence */
+	struct job *job;
+	struct store_attempt attempt;
+	bool had_checkpoint; /* when the attempt began */
+	int epoch, epochs;   /* completed in this attempt; of the recipe */
+	int64_t step, steps;
+	double loss;
+	int64_t oom_kills; /* of the machine, when the attempt began */
+};
+
+enum { CLIENTS = 16 };
+
+struct engine {
+	const struct engine_conf *conf;
+	struct store *store;
+	char *store_path, *files; /* folder of checkpoints and weights */
+	char host[64];
+	struct work **works;
+	int n_works;
+	struct slot *slots;
+	int n_slots, threads;
+	int signal_fd, listen_fd;
+	sigset_t old_mask;
+	struct channel clients[CLIENTS];
+	int signals, last_signal;         /* how many came; the last one */
+	double began, ticked, disk_since; /* disk_since: clock since when the disk is full, or 0 */
+	double run_seconds;               /* summed over runs that ended here */
+	int run_count;
+	bool data_gone;
+	struct arena *arena;
+};
+
+/* ---- events.c: what is shown ---- */
+void engine_emit(struct engine *g, struct engine_event v);
+void engine_note(struct engine *g, enum engine_event_kind kind, const char *fmt, ...)
+    __attribute__((format(printf, 3, 4)));
+
+/* ---- rules.c: decisions, pure functions of what is in memory ---- */
+bool candidate_final(const struct candidate *c);
+/* Mean score of its done runs; NAN if there is none. */
+double candidate_score(const struct candidate *c);
+/* Looks at search candidates in index order as far as they are final; sets w->last and w->stopped when a target is
+ * met. Returns how many became judged. */
+int work_judge(struct work *w);
+/* How many search candidates the study wants as far as is known: its budget, or less after a target was met. */
+int64_t work_wanted(const struct work *w);
+/* Whether time is left for another run. */
+bool work_in_time(const struct work *w, double now);
+/* Whether candidate c (by what is known now) is beyond what was asked for. */
+bool work_is_surplus(const struct work *w, const struct candidate *c);
+/* The queued task to start next, or NULL: baselines, work by hand, the search; by number, then replicate. */
+struct job *engine_pick(struct engine *g, double now);
+/* What a death means: counts it. Returns true if the run has failed for good. */
+bool job_died(struct job *t, int epoch, int most);
+/* Whether everything is done that may be done. */
+bool work_finished(const struct work *w, double now);
+
+/* ---- persist.c: transactions that wait for a full disk ---- */
+typedef int persist_fn(struct engine *g, void *arg, struct err *e);
+/* Runs fn in a transaction of its own. When the disk is full it is tried again and again, for limits.disk_wait seconds.
+ */
+int engine_persist(struct engine *g, persist_fn *fn, void *arg, struct err *e);
+
+/* ---- works.c: studies and candidates, in the store and in memory ---- */
+int work_open(struct work **out, struct engine *g, const struct study *y, const char *kind, struct err *e);
+int work_start_search(struct engine *g, struct work *w, struct err *e);
+void work_free(struct work *w);
+/* Proposes the next candidate. 1: done; 0: not now or never; -1. */
+int work_ask(struct engine *g, struct work *w, struct err *e);
+/* Adds a model by hand; *out is the candidate (an older one if it is there already). */
+int work_add(struct engine *g, struct work *w, enum store_origin origin, const struct engine_item *item,
+	     struct candidate **out, struct err *e);
+/* A task of w has become final: tells the search, applies the stop rules. */
+int work_settle(struct engine *g, struct work *w, struct candidate *c, struct err *e);
+int work_finish(struct engine *g, struct work *w, bool interrupted, struct err *e);
+
+/* ---- slot.c: worker processes ---- */
+int slots_open(struct engine *g, const struct study *y, struct err *e);
+int slot_start(struct engine *g, struct slot *s, struct err *e);
+void slot_kill(struct slot *s);
+/* Reaps a worker that has ended; returns its wait status. */
+int slot_reap(struct slot *s);
+void slots_close(struct engine *g);
+int64_t oom_kills(void); /* of the machine since it was started */
+
+/* ---- attempts.c: runs on slots ---- */
+int attempt_begin(struct engine *g, struct slot *s, struct job *t, struct err *e);
+int attempt_message(struct engine *g, struct slot *s, struct message *m, struct err *e);
+/* The worker of a slot has ended. */
+int attempt_lost(struct engine *g, struct slot *s, struct err *e);
+
+/* ---- files.c: checkpoints and weights ---- */
+char *file_of_run(const struct engine *g, int64_t run, enum file_kind kind, struct arena *a);
+int files_retain(struct engine *g, struct work *w, struct err *e); /* --max-disk */
+
+/* ---- submit.c ---- */
+int submit_listen(struct engine *g, struct err *e);
+int submit_accept(struct engine *g);
+int submit_serve(struct engine *g, struct channel *c, struct err *e);
+void submit_close(struct engine *g);
+
+/* ---- coordinator.c ---- */
+int engine_open(struct engine *g, const struct study *y, const struct engine_conf *c, struct err *e);
+int engine_run(struct engine *g, struct err *e);
+void engine_close(struct engine *g);
+/* Takes in signals that have come. */
+void engine_listen(struct engine *g);
+
+#endif

@@ -1,0 +1,150 @@
+/* engine/rules.c - decisions: what to start next, when to stop, when a run has failed. Pure functions of what is in
+ * memory, so that they can be tested without processes.
+ */
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/str.h"
+#include "engine/internal.h"
+
+bool candidate_final(const struct candidate *c)
+{
+	for (int i = 0; i < c->n_jobs; i++)
+		if (!run_state_final(c->jobs[i].state))
+			return false;
+	return true;
+}
+
+double candidate_score(const struct candidate *c)
+{
+	double sum = 0;
+	int n = 0;
+
+	for (int i = 0; i < c->n_jobs; i++) {
+		if (c->jobs[i].state != STATE_DONE || isnan(c->jobs[i].score))
+			continue;
+		sum += c->jobs[i].score;
+		n++;
+	}
+	return n ? sum / n : (double)NAN;
+}
+
+static void judge_one(struct work *w, const struct candidate *c)
+{
+	const struct study_stop *stop = &w->study.stop;
+	double score = candidate_score(c);
+	char a[32], b[32];
+
+	for (int i = 0; i < c->n_jobs; i++)
+		w->epochs += c->jobs[i].epochs;
+	if (stop->accuracy > 0 && score >= stop->accuracy) {
+		w->last = (int)c->number;
+		snprintf(w->stopped, sizeof w->stopped, "%s %s reached by %s (%s)", w->study.objective,
+			 str_real(a, stop->accuracy), c->label, str_real(b, score));
+	} else if (stop->epochs > 0 && w->epochs >= stop->epochs) {
+		w->last = (int)c->number;
+		snprintf(w->stopped, sizeof w->stopped, "%lld epochs trained", (long long)w->epochs);
+	}
+}
+
+int work_judge(struct work *w)
+{
+	int before = w->judged;
+
+	while (w->last == NOT_JUDGED && w->judged < w->n_asked && candidate_final(w->by_number[w->judged])) {
+		judge_one(w, w->by_number[w->judged]);
+		w->judged++;
+	}
+	return w->judged - before;
+}
+
+int64_t work_wanted(const struct work *w)
+{
+	int64_t most = w->study.search_cfg.candidates;
+
+	if (w->last != NOT_JUDGED)
+		return w->last + 1;
+	if (w->exhausted || most == 0)
+		return most && most < w->n_asked ? most : w->n_asked;
+	return most;
+}
+
+bool work_in_time(const struct work *w, double now)
+{
+	return w->study.stop.seconds <= 0 || w->elapsed + (now - w->began) < w->study.stop.seconds;
+}
+
+bool work_is_surplus(const struct work *w, const struct candidate *c)
+{
+	int64_t most = w->study.search_cfg.candidates;
+
+	if (c->origin != ORIGIN_SEARCH)
+		return false;
+	return (w->last != NOT_JUDGED && c->number > w->last) || (most > 0 && c->number >= most);
+}
+
+static bool comes_before(const struct job *a, const struct job *b)
+{
+	static const int rank[ORIGIN_COUNT] = { [ORIGIN_BASELINE] = 0, [ORIGIN_USER] = 1, [ORIGIN_SEARCH] = 2 };
+	const struct candidate *x = a->candidate, *y = b->candidate;
+
+	if (rank[x->origin] != rank[y->origin])
+		return rank[x->origin] < rank[y->origin];
+	if (x->work != y->work)
+		return x->work->id < y->work->id;
+	if (x->number != y->number)
+		return x->number < y->number;
+	return a->replicate < b->replicate;
+}
+
+struct job *engine_pick(struct engine *g, double now)
+{
+	struct job *best = NULL;
+
+	for (int i = 0; i < g->n_works; i++) {
+		struct work *w = g->works[i];
+
+		if (!work_in_time(w, now))
+			continue;
+		while (w->settled < w->n && candidate_final(w->candidates[w->settled]))
+			w->settled++;
+		for (int k = w->settled; k < w->n; k++) {
+			struct candidate *c = w->candidates[k];
+
+			if (work_is_surplus(w, c))
+				continue;
+			for (int t = 0; t < c->n_jobs; t++)
+				if (!run_state_final(c->jobs[t].state) && !c->jobs[t].held &&
+				    (!best || comes_before(&c->jobs[t], best)))
+					best = &c->jobs[t];
+		}
+	}
+	return best;
+}
+
+bool job_died(struct job *t, int epoch, int most)
+{
+	t->deaths = t->deaths && t->death_epoch == epoch ? t->deaths + 1 : 1;
+	t->death_epoch = epoch;
+	return t->deaths >= most;
+}
+
+bool work_finished(const struct work *w, double now)
+{
+	bool in_time = work_in_time(w, now);
+
+	for (int k = w->settled; k < w->n; k++) {
+		const struct candidate *c = w->candidates[k];
+
+		for (int t = 0; t < c->n_jobs; t++) {
+			if (c->jobs[t].held)
+				return false;
+			if (in_time && !run_state_final(c->jobs[t].state) && !work_is_surplus(w, c))
+				return false;
+		}
+	}
+	if (!w->search || !in_time || w->exhausted || w->last != NOT_JUDGED)
+		return true;
+	return w->study.search_cfg.candidates > 0 && w->n_asked >= w->study.search_cfg.candidates;
+}

@@ -1,0 +1,148 @@
+/* report/escape.c - see escape.h. */
+#include "report/escape.h"
+
+#include <ctype.h>
+#include <stdbool.h>
+#include <string.h>
+
+#include "base/str.h"
+
+static const char replacement[] = "\xef\xbf\xbd";
+
+/* Length of the valid UTF-8 sequence at s (RFC 3629: no overlong forms, no surrogates), or 0. */
+static int sequence(const unsigned char *s)
+{
+	int n = s[0] < 0x80 ? 1 : s[0] >= 0xc2 && s[0] < 0xe0 ? 2 : (s[0] & 0xf0) == 0xe0 ? 3 : 4;
+
+	if (s[0] >= 0x80 && (s[0] < 0xc2 || s[0] > 0xf4))
+		return 0;
+	for (int i = 1; i < n; i++)
+		if ((s[i] & 0xc0) != 0x80)
+			return 0;
+	if ((s[0] == 0xe0 && s[1] < 0xa0) || (s[0] == 0xed && s[1] > 0x9f) || (s[0] == 0xf0 && s[1] < 0x90) ||
+	    (s[0] == 0xf4 && s[1] > 0x8f))
+		return 0;
+	return n;
+}
+
+/* C0 and C1 controls, and the characters that reverse or hide text (bidirectional overrides, U+2028, BOM). */
+static bool is_control(const unsigned char *s, int n)
+{
+	if (n == 1)
+		return s[0] < 0x20 || s[0] == 0x7f;
+	if (n == 2)
+		return s[0] == 0xc2 && s[1] < 0xa0;
+	if (n == 3 && s[0] == 0xe2)
+		return (s[1] == 0x80 && s[2] >= 0xa8 && s[2] <= 0xae) || (s[1] == 0x81 && s[2] >= 0xa6 && s[2] <= 0xa9);
+	return n == 3 && s[0] == 0xef && ((s[1] == 0xbb && s[2] == 0xbf) || (s[1] == 0xbf && s[2] >= 0xbe));
+}
+
+/* The next character of *s as clean text: its bytes in *text, their number; 0 at the end. */
+static int next_char(const char **s, const char **text, bool newlines)
+{
+	const unsigned char *p = (const unsigned char *)*s;
+	int n;
+
+	if (!*p)
+		return 0;
+	n = sequence(p);
+	*text = *s;
+	*s += n ? n : 1;
+	if (n && (!is_control(p, n) || (newlines && *p == '\n')))
+		return n;
+	*text = replacement;
+	return 3;
+}
+
+void escape_plain(struct str *out, const char *s)
+{
+	const char *c;
+
+	for (int n; s && (n = next_char(&s, &c, false));)
+		str_addn(out, c, (size_t)n);
+}
+
+void escape_xml(struct str *out, const char *s)
+{
+	const char *c;
+
+	for (int n; s && (n = next_char(&s, &c, true));) {
+		const char *entity = *c == '&'    ? "&amp;"
+				     : *c == '<'  ? "&lt;"
+				     : *c == '>'  ? "&gt;"
+				     : *c == '"'  ? "&quot;"
+				     : *c == '\'' ? "&#39;"
+						  : NULL;
+		if (entity)
+			str_add(out, entity);
+		else
+			str_addn(out, c, (size_t)n);
+	}
+}
+
+void escape_markdown(struct str *out, const char *s)
+{
+	const char *c;
+
+	for (int n; s && (n = next_char(&s, &c, false));) {
+		if (*c == '<' || *c == '>' || *c == '&') {
+			str_add(out, *c == '<' ? "&lt;" : *c == '>' ? "&gt;" : "&amp;");
+			continue;
+		}
+		if (strchr("\\`*_[]|~", *c))
+			str_addc(out, '\\');
+		str_addn(out, c, (size_t)n);
+	}
+}
+
+void escape_csv(struct str *out, const char *s)
+{
+	struct str cell = { 0 };
+	bool quote;
+
+	if (s && *s && strchr("=+-@\t\r", *s))
+		str_addc(&cell, '\'');
+	escape_plain(&cell, s);
+	quote = cell.len && strpbrk(cell.s, ",\"\n;");
+	if (quote)
+		str_addc(out, '"');
+	for (size_t i = 0; i < cell.len; i++) {
+		if (cell.s[i] == '"')
+			str_addc(out, '"');
+		str_addc(out, cell.s[i]);
+	}
+	if (quote)
+		str_addc(out, '"');
+	str_release(&cell);
+}
+
+void escape_gnuplot(struct str *out, const char *s)
+{
+	const char *c;
+
+	for (int n; s && (n = next_char(&s, &c, false));) {
+		if (*c == '\'')
+			str_addc(out, '\'');
+		str_addn(out, c, (size_t)n);
+	}
+}
+
+void escape_file(struct str *out, const char *s)
+{
+	int written = 0;
+	bool gap = false;
+
+	for (; s && *s && written < 48; s++) {
+		if (!isalnum((unsigned char)*s) && *s != '_') {
+			gap = true;
+			continue;
+		}
+		if (gap && written)
+			str_addc(out, '-');
+		gap = false;
+		str_addc(out, *s);
+		written++;
+	}
+	if (!written)
+		str_add(out, "model");
+}

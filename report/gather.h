@@ -1,0 +1,82 @@
+/* report/gather.h - what a report shows, read from the store once: a row per candidate with its runs, in order of
+ * merit, with intervals and ranks. Tables, charts and the page all draw from this, so they cannot disagree.
+ */
+#ifndef NAB_REPORT_GATHER_H
+#define NAB_REPORT_GATHER_H
+
+#include <stdbool.h>
+
+#include "store/store.h"
+
+struct arena;
+struct graph;
+struct json;
+
+struct report_run {
+	struct store_item item;
+	struct store_epoch *epochs;
+	int n_epochs;
+	struct store_evaluation val; /* classes 0: none */
+	struct store_finding *findings;
+	int n_findings;
+};
+
+struct report_row { /* a candidate; numbers are means over its finished runs, NAN if none is */
+	const struct store_candidate *candidate;
+	const char *label, *study, *summary, *hash;
+	struct report_run *runs;
+	int n_runs, n_done;
+	const struct report_run *best;  /* finished run of the highest score, or NULL */
+	enum run_state state;           /* done if any run is done, else that of its last run */
+	const char *reason;             /* why it is not done, or NULL */
+	double score, accuracy, spread; /* spread: standard deviation over seeds */
+	double low, high;               /* 95 % interval of the accuracy, see stats_interval() */
+	double best_epoch_accuracy;     /* optimistic: the epoch was chosen by what it is judged on */
+	double train_accuracy, loss, test_accuracy;
+	double seconds, epochs;
+	int place_first, place_last; /* places it may hold: rows whose intervals overlap are not ordered; 0: unranked */
+	bool front;                  /* no other row is at least as accurate with fewer parameters */
+	bool detailed;               /* among the top ones, or a baseline: charts are drawn */
+	int64_t params, macs, weight_bytes;
+	int depth, layers;
+	struct graph *graph; /* NULL if this program cannot read the stored model */
+	struct store_profile profile;
+	bool profiled;
+	char file[64]; /* name for files: unique, safe */
+};
+
+struct report {
+	struct arena *a;
+	struct store_study *studies; /* shown; [0] is the one asked for, or the newest */
+	int n_studies, n_left_out;   /* left out: on other data */
+	struct store_data data;
+	struct json *info; /* of the data, or NULL */
+	const char **classes;
+	int n_classes;
+	int64_t n_validation;
+	bool classify; /* accuracies are shares of examples: intervals make sense */
+	double spread; /* standard deviation between seeds, pooled over the rows, with spread_df degrees of freedom */
+	int spread_df;
+	bool by_accuracy;        /* score and accuracy are the same */
+	struct report_row *rows; /* ranked ones first, best first; then the others */
+	int n_rows, n_ranked, n_detailed, n_baselines;
+	int n_runs;
+	double largest; /* common scale of SNACs */
+	double started, ended, train_seconds;
+	int64_t epochs;
+	int test_reads;
+	int64_t failed; /* runs in a final state without success */
+};
+
+struct gather_opts {
+	int64_t study; /* 0: the newest and all others on the same data */
+	int top;       /* rows with details */
+};
+
+/* Everything lives in a. ERR_USAGE: no such study; ERR_INVALID: the store holds no study. */
+int report_gather(struct report **out, struct store *s, const struct gather_opts *o, struct arena *a, struct err *e);
+
+/* "1", "2-5", or "" into buf; the dash is the text given. */
+char *place_text(char buf[32], const struct report_row *r, const char *dash);
+
+#endif

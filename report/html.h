@@ -1,0 +1,26 @@
+/* report/html.h - the page: one HTML file that needs nothing else. A Content-Security-Policy with the digests of its
+ * own style and script forbids everything that is not in the file; all text of the store is escaped by context.
+ */
+#ifndef NAB_REPORT_HTML_H
+#define NAB_REPORT_HTML_H
+
+struct canvas;
+struct report;
+struct report_row;
+struct str;
+
+void html_page(struct str *out, const struct report *r);
+
+/* Parts in files of their own. */
+void html_model(struct str *out, const struct report *r, int row); /* the details of a model */
+void html_data(struct str *out, const struct report *r);           /* what the script works on, as JSON */
+
+/* Shared by the parts. */
+void html_text(struct str *out, const char *s); /* escaped */
+void html_canvas(struct str *out, const struct canvas *c, const char *label);
+void html_json(struct str *out, const char *json); /* pretty, in <pre>; other text as it is */
+void html_percent(struct str *out, double share);  /* "91.23"; nothing for NAN */
+void html_seconds(struct str *out, double s);      /* "12.3 s", "4 min 10 s", "2 h 5 min" */
+void html_tile(struct str *out, const char *key, const char *value, const char *detail);
+
+#endif

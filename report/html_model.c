@@ -1,0 +1,338 @@
+/* report/html_model.c - the details of one model on the page, and the data of all for the script. See html.h. */
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/json.h"
+#include "base/mem.h"
+#include "base/str.h"
+#include "report/canvas.h"
+#include "report/gather.h"
+#include "report/html.h"
+#include "report/plots.h"
+#include "report/snac.h"
+
+static void header(struct str *out, const struct report *r, const struct report_row *w)
+{
+	char place[32];
+
+	str_add(out, "<header><h3>");
+	html_text(out, w->label);
+	str_add(out, "</h3>");
+	if (w->candidate->origin == ORIGIN_BASELINE)
+		str_add(out, "<span class=\"badge baseline\">baseline</span>");
+	if (w->front)
+		str_add(out, "<span class=\"badge front\">Pareto front</span>");
+	if (w->place_first)
+		str_addf(out, "<span class=\"dim\">rank %s of %d</span>", place_text(place, w, "\xe2\x80\x93"),
+			 r->n_ranked);
+	str_add(out, "<span class=\"dim mono\">");
+	html_text(out, w->hash ? arena_printf(r->a, "%.12s", w->hash) : "");
+	str_add(out, "</span></header>");
+}
+
+static void add_range(struct str *out, const struct report_row *w)
+{
+	if (isnan(w->low))
+		return;
+	str_addf(out, "95 %%: %.2f \xe2\x80\x93 %.2f", 100 * w->low, 100 * w->high);
+}
+
+static void tiles(struct str *out, const struct report *r, const struct report_row *w)
+{
+	struct str v = { 0 }, d = { 0 };
+	char a[32], b[32];
+
+	str_add(out, "<div class=\"tiles small\">");
+	if (r->classify) {
+		str_addf(&v, "%.2f %%", 100 * w->accuracy);
+		add_range(&d, w);
+	} else {
+		str_addf(&v, "%.4g", w->accuracy);
+	}
+	html_tile(out, r->classify ? "validation accuracy" : "validation metric", str_get(&v), str_get(&d));
+	str_clear(&d);
+	str_addf(&d, "%s bytes in fp32", str_thousands(b, w->weight_bytes));
+	html_tile(out, "parameters", str_thousands(a, w->params), str_get(&d));
+	str_clear(&d);
+	str_addf(&d, "%d layers, depth %d", w->layers, w->depth);
+	html_tile(out, "multiply-adds", str_thousands(a, w->macs), str_get(&d));
+	str_clear(&v);
+	str_clear(&d);
+	html_seconds(&v, w->seconds);
+	str_addf(&d, "%.3g epochs%s", w->epochs, w->n_done > 1 ? ", mean over seeds" : "");
+	html_tile(out, "training", str_get(&v), str_get(&d));
+	str_clear(&v);
+	str_addf(&v, r->classify ? "%.2f %%" : "%.4g", (r->classify ? 100 : 1) * w->best_epoch_accuracy);
+	html_tile(out, "best epoch", isnan(w->best_epoch_accuracy) ? "\xe2\x80\x93" : str_get(&v),
+		  "optimistic: chosen afterwards");
+	str_add(out, "</div>");
+	str_release(&v);
+	str_release(&d);
+}
+
+static void chart(struct str *out, const struct report *r, const struct report_row *w)
+{
+	struct snac_style style = { .size = SNAC_LARGE, .largest = r->largest, .width = 1200 };
+	bool used[LAYER_KIND_COUNT] = { false };
+
+	if (!w->graph) {
+		str_add(out, "<p class=\"note\">This version of nab cannot read the stored model, so that there is no "
+			     "chart of it.</p>");
+		return;
+	}
+	snac_kinds(w->graph, used);
+	str_add(out, "<div class=\"snac\">");
+	html_canvas(out, snac_draw(w->graph, &style, r->a), w->summary);
+	str_add(out, "</div><div class=\"legend\">");
+	html_canvas(out, snac_legend(used, 1100, r->a), "legend of the chart");
+	str_add(out, "</div>");
+}
+
+static void curves(struct str *out, const struct report *r, const struct report_row *w)
+{
+	str_add(out, "<div class=\"two\">");
+	for (int k = 0; k < 2; k++) {
+		enum plot_curve which = k ? CURVE_LOSS : CURVE_ACCURACY;
+
+		str_add(out, "<div class=\"plot\">");
+		html_canvas(out, plot_curves(r, w, which, 520, 260), k ? "loss over epochs" : "accuracy over epochs");
+		str_add(out, "</div>");
+	}
+	str_add(out, "</div>");
+}
+
+static void classes(struct str *out, const struct report *r, const struct report_row *w)
+{
+	if (!w->best || !w->best->val.confusion || w->best->val.classes != r->n_classes)
+		return;
+	str_addf(out,
+		 "<div class=\"two js-only\" hidden><div><h4>Confusion <span class=\"dim\">rows: true class%s</span>"
+		 "</h4><div class=\"confusion\"></div></div><div><h4>Accuracy by class <span class=\"dim\">bar: 95 %% "
+		 "interval</span></h4><div class=\"bars\"></div></div></div>",
+		 w->n_done > 1 ? ", summed over seeds" : "");
+}
+
+static void findings(struct str *out, const struct report_row *w)
+{
+	const char *open = "<h4>Findings</h4><ul class=\"find\">";
+	int n = 0;
+
+	for (int i = 0; i < w->n_runs; i++)
+		for (int k = 0; k < w->runs[i].n_findings; k++) {
+			const struct store_finding *f = &w->runs[i].findings[k];
+
+			str_addf(out, "%s<li><b>", n++ ? "" : open);
+			html_text(out, f->code);
+			str_add(out, "</b> ");
+			html_text(out, f->text);
+			if (f->layer) {
+				str_add(out, " <code>");
+				html_text(out, f->layer);
+				str_add(out, "</code>");
+			}
+			if (w->n_runs > 1)
+				str_addf(out, " <span class=\"dim\">(seed %llu)</span>",
+					 (unsigned long long)w->runs[i].item.run.seed);
+			str_add(out, "</li>");
+		}
+	str_add(out, n ? "</ul>" : "");
+}
+
+static const struct store_layer_time *time_of(const struct report_row *w, const char *id)
+{
+	for (int i = 0; w->profiled && i < w->profile.n_layers; i++)
+		if (strcmp(w->profile.layer[i].layer, id) == 0)
+			return &w->profile.layer[i];
+	return NULL;
+}
+
+static void layer_row(struct str *out, const struct report_row *w, int i)
+{
+	const struct node *n = &w->graph->nodes[i];
+	const struct store_layer_time *t = time_of(w, n->id);
+	struct str words = { 0 };
+	char shape[48], params[32], macs[32];
+
+	node_summary(&words, w->graph, i);
+	str_add(out, "<tr><td>");
+	html_text(out, n->id);
+	str_add(out, "</td><td>");
+	html_text(out, str_get(&words));
+	str_addf(out, "</td><td class=\"n\">%s</td><td class=\"n\">%s</td><td class=\"n\">%s</td>",
+		 shape_text(shape, &n->out[0]), n->params ? str_thousands(params, n->params) : "",
+		 n->macs ? str_thousands(macs, n->macs) : "");
+	if (w->profiled && t && t->fused_into) {
+		str_add(out, "<td class=\"n dim\" colspan=\"2\">in ");
+		html_text(out, t->fused_into);
+		str_add(out, "</td>");
+	} else if (w->profiled && t) {
+		str_addf(out, "<td class=\"n\">%.3f</td><td class=\"n\">%.3f</td>", 1e3 * t->forward_s,
+			 1e3 * t->backward_s);
+	} else if (w->profiled) {
+		str_add(out, "<td></td><td></td>");
+	}
+	str_add(out, "</tr>");
+	str_release(&words);
+}
+
+static void layers(struct str *out, const struct report_row *w)
+{
+	if (!w->graph)
+		return;
+	str_add(out, "<details><summary>Layers</summary><div class=\"scroll\"><table class=\"layers\"><thead><tr><th>"
+		     "layer</th><th>what</th><th class=\"n\">output</th><th class=\"n\">parameters</th>"
+		     "<th class=\"n\">multiply-adds</th>");
+	if (w->profiled)
+		str_add(out, "<th class=\"n\">forward ms</th><th class=\"n\">backward ms</th>");
+	str_add(out, "</tr></thead><tbody>");
+	for (int i = 0; i < w->graph->n_nodes; i++)
+		layer_row(out, w, i);
+	str_add(out, "</tbody></table></div>");
+	if (w->profiled) {
+		str_addf(out, "<p class=\"note\">Times of one step with %d examples: ", w->profile.batch);
+		html_text(out, w->profile.backend);
+		str_add(out, ".</p>");
+	}
+	str_add(out, "</details>");
+}
+
+static void runs(struct str *out, const struct report_row *w)
+{
+	str_add(out, "<details><summary>Runs and recipe</summary><div class=\"scroll\"><table class=\"layers\"><thead>"
+		     "<tr><th>run</th><th class=\"n\">seed</th><th>status</th><th class=\"n\">score</th>"
+		     "<th class=\"n\">train %</th><th class=\"n\">validation %</th><th class=\"n\">epochs</th>"
+		     "<th class=\"n\">best epoch</th><th class=\"n\">seconds</th><th class=\"n\">attempts</th></tr>"
+		     "</thead><tbody>");
+	for (int i = 0; i < w->n_runs; i++) {
+		const struct store_item *t = &w->runs[i].item;
+		bool done = t->run.state == STATE_DONE;
+
+		str_addf(out, "<tr><td>%lld</td><td class=\"n\">%llu</td><td>%s%s</td><td class=\"n\">",
+			 (long long)t->run.id, (unsigned long long)t->run.seed, run_state_names[t->run.state],
+			 t->run.cached_from ? " (cached)" : "");
+		if (done)
+			str_addf(out, "%.4f", t->result.score);
+		str_add(out, "</td><td class=\"n\">");
+		html_percent(out, done ? t->result.train_accuracy : (double)NAN);
+		str_add(out, "</td><td class=\"n\">");
+		html_percent(out, done ? t->result.val_accuracy : (double)NAN);
+		str_addf(out, "</td><td class=\"n\">%d</td><td class=\"n\">%d</td><td class=\"n\">", t->result.epochs,
+			 t->result.best_epoch);
+		if (!isnan(t->result.seconds))
+			str_addf(out, "%.1f", t->result.seconds);
+		str_addf(out, "</td><td class=\"n\">%d</td></tr>", t->attempts);
+	}
+	str_add(out, "</tbody></table></div>");
+	html_json(out, w->candidate->recipe);
+	if (w->candidate->change) {
+		str_add(out, "<h4>Changed from its parent</h4>");
+		html_json(out, w->candidate->change);
+	}
+	str_add(out, "</details>");
+}
+
+void html_model(struct str *out, const struct report *r, int row)
+{
+	const struct report_row *w = &r->rows[row];
+
+	str_addf(out, "<article class=\"model card pad\" id=\"model-%d\">", row);
+	header(out, r, w);
+	str_add(out, "<p class=\"note\">");
+	html_text(out, w->summary);
+	str_add(out, "</p>");
+	tiles(out, r, w);
+	chart(out, r, w);
+	curves(out, r, w);
+	classes(out, r, w);
+	findings(out, w);
+	layers(out, w);
+	runs(out, w);
+	str_add(out, "</article>\n");
+}
+
+/* ---- data ----------------------------------------------------------------------------------------------- */
+
+static void number(struct str *out, const char *key, double v)
+{
+	char buf[32];
+
+	str_addf(out, "\"%s\":%s,", key, isfinite(v) ? str_real(buf, v) : "null");
+}
+
+static void quoted(struct str *out, const char *key, const char *s)
+{
+	str_addf(out, "\"%s\":", key);
+	json_quote(out, s ? s : "");
+	str_addc(out, ',');
+}
+
+/* Summed over the finished runs; null if one of them has none. */
+static void matrix(struct str *out, const struct report *r, const struct report_row *w)
+{
+	int n = r->n_classes, seeds = 0;
+	bool known = w->n_done > 0 && n > 0;
+
+	for (int i = 0; i < w->n_runs; i++)
+		if (w->runs[i].item.run.state == STATE_DONE) {
+			known = known && w->runs[i].val.confusion && w->runs[i].val.classes == n;
+			seeds++;
+		}
+	str_addf(out, "\"seeds\":%d,\"confusion\":", seeds);
+	if (!known) {
+		str_add(out, "null");
+		return;
+	}
+	for (int c = 0; c < n * n; c++) {
+		int64_t sum = 0;
+
+		for (int i = 0; i < w->n_runs; i++)
+			if (w->runs[i].item.run.state == STATE_DONE)
+				sum += w->runs[i].val.confusion[c];
+		str_addf(out, "%s%lld", c == 0 ? "[[" : c % n == 0 ? "],[" : ",", (long long)sum);
+	}
+	str_add(out, "]]");
+}
+
+static void data_row(struct str *out, const struct report *r, const struct report_row *w)
+{
+	char place[32];
+
+	str_addc(out, '{');
+	quoted(out, "label", w->label);
+	quoted(out, "origin", store_origin_names[w->candidate->origin]);
+	quoted(out, "summary", w->summary);
+	quoted(out, "place", place_text(place, w, "\xe2\x80\x93"));
+	number(out, "rank", w->place_first ? w->place_first : (double)NAN);
+	number(out, "score", w->score);
+	number(out, "accuracy", w->accuracy);
+	number(out, "low", w->low);
+	number(out, "high", w->high);
+	number(out, "best", w->best_epoch_accuracy);
+	number(out, "test", w->test_accuracy);
+	number(out, "params", (double)w->params);
+	number(out, "macs", (double)w->macs);
+	number(out, "seconds", w->seconds);
+	number(out, "epochs", w->epochs);
+	matrix(out, r, w);
+	str_addc(out, '}');
+}
+
+void html_data(struct str *out, const struct report *r)
+{
+	int first = -1;
+
+	str_add(out, "{\"classes\":[");
+	for (int c = 0; c < r->n_classes; c++) {
+		str_add(out, c ? "," : "");
+		json_quote(out, r->classes[c]);
+	}
+	str_addf(out, "],\"ranked\":%d,\"rows\":[\n", r->n_ranked);
+	for (int i = 0; i < r->n_rows; i++) {
+		str_add(out, i ? ",\n" : "");
+		data_row(out, r, &r->rows[i]);
+		if (first < 0 && r->rows[i].detailed)
+			first = i;
+	}
+	str_addf(out, "],\"first\":%d}", first);
+}

@@ -1,0 +1,106 @@
+/* report/leaderboard.c - the leaderboard as a table: its columns, rows and footnotes. See table.h. */
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/mem.h"
+#include "base/str.h"
+#include "report/gather.h"
+#include "report/table.h"
+
+static const struct column columns[] = {
+	{ "rank", "rank", CELL_TEXT, false, true },
+	{ "rank_first", "", CELL_WHOLE, true, false },
+	{ "rank_last", "", CELL_WHOLE, true, false },
+	{ "study", "study", CELL_TEXT, false, false },
+	{ "name", "model", CELL_TEXT, false, false },
+	{ "model_hash", "", CELL_TEXT, true, false },
+	{ "origin", "origin", CELL_TEXT, false, false },
+	{ "status", "status", CELL_TEXT, false, false },
+	{ "score_text", "score", CELL_TEXT, false, true },
+	{ "score", "", CELL_SECONDS, true, false },
+	{ "val_accuracy", "accuracy %", CELL_SHARE, false, false },
+	{ "val_accuracy_sd", "+- seeds", CELL_SHARE, false, false },
+	{ "val_low", "95% from", CELL_SHARE, false, false },
+	{ "val_high", "to", CELL_SHARE, false, false },
+	{ "best_epoch_accuracy", "best epoch (optimistic)", CELL_SHARE, false, false },
+	{ "test_accuracy", "test %", CELL_SHARE, false, false },
+	{ "params", "parameters", CELL_WHOLE, false, false },
+	{ "macs", "multiply-adds", CELL_WHOLE, false, false },
+	{ "seconds", "seconds", CELL_SECONDS, false, false },
+	{ "epochs", "epochs", CELL_SECONDS, true, false },
+	{ "epochs_text", "epochs", CELL_TEXT, false, true },
+	{ "seeds", "", CELL_WHOLE, true, false },
+	{ "reason", "", CELL_TEXT, true, false },
+	{ "architecture", "architecture", CELL_TEXT, false, false },
+};
+
+static void put_row(struct table *t, const struct report *r, const struct report_row *w)
+{
+	char buf[40];
+
+	table_row(t);
+	table_put_text(t, "rank", place_text(buf, w, "-"));
+	if (w->place_first) {
+		table_put(t, "rank_first", w->place_first);
+		table_put(t, "rank_last", w->place_last);
+	}
+	table_put_text(t, "study", r->n_studies > 1 ? w->study : NULL);
+	table_put_text(t, "name", w->label);
+	table_put_text(t, "model_hash", w->hash);
+	table_put_text(t, "origin", store_origin_names[w->candidate->origin]);
+	table_put_text(t, "status", run_state_names[w->state]);
+	table_put(t, "score", w->score);
+	if (!r->by_accuracy && !isnan(w->score)) {
+		snprintf(buf, sizeof buf, "%.4f", w->score);
+		table_put_text(t, "score_text", buf);
+	}
+	table_put(t, "val_accuracy", w->accuracy);
+	table_put(t, "val_accuracy_sd", w->spread);
+	table_put(t, "val_low", w->low);
+	table_put(t, "val_high", w->high);
+	table_put(t, "best_epoch_accuracy", w->best_epoch_accuracy);
+	table_put(t, "test_accuracy", w->test_accuracy);
+	table_put(t, "params", (double)w->params);
+	table_put(t, "macs", (double)w->macs);
+	table_put(t, "seconds", w->seconds);
+	table_put(t, "epochs", w->epochs);
+	if (!isnan(w->epochs)) {
+		snprintf(buf, sizeof buf, "%.3g", w->epochs);
+		table_put_text(t, "epochs_text", buf);
+	}
+	table_put(t, "seeds", w->n_done);
+	table_put_text(t, "reason", w->reason);
+	table_put_text(t, "architecture", w->summary);
+}
+
+static void put_notes(struct table *t, const struct report *r)
+{
+	char note[400];
+
+	if (r->by_accuracy && r->n_ranked && r->rows[0].place_last > 0 && !isnan(r->rows[0].low)) {
+		snprintf(note, sizeof note,
+			 "A rank such as 1-%d names the places a model may hold: models whose 95%% intervals overlap "
+			 "are not ordered. Intervals: Wilson's over %lld validation examples%s.",
+			 r->rows[0].place_last > 1 ? r->rows[0].place_last : 3, (long long)r->n_validation,
+			 r->spread_df ? ", widened by the spread between seeds (pooled over all models)" : "");
+		table_note(t, note);
+	}
+	if (!r->by_accuracy)
+		table_note(t, "Ranked by the study's score, which is not plain accuracy; no interval is known for it, "
+			      "so that near ranks may be chance.");
+	table_note(t, "Accuracy is that of the last epoch (or of the restored one). The best epoch is chosen by the "
+		      "examples it is judged on: optimistic.");
+	if (r->n_baselines)
+		table_note(t, "Origin \"baseline\": given by the study for comparison, not found by the search.");
+}
+
+struct table *table_leaderboard(const struct report *r, struct arena *a)
+{
+	struct table *t = table_new(a, columns, (int)(sizeof columns / sizeof *columns));
+
+	for (int i = 0; i < r->n_rows; i++)
+		put_row(t, r, &r->rows[i]);
+	put_notes(t, r);
+	return t;
+}

@@ -1,0 +1,37 @@
+/* report/report.h - what a store holds, written for people: one offline HTML file, tables, charts.
+ *
+ *	DIR/index.html        everything, in one file without network, opened from file://
+ *	DIR/leaderboard.md    .csv .json    the table
+ *	DIR/snac/NAME.svg     a chart of each model's architecture, and legend.svg
+ *	DIR/figures/          learning curves and accuracy against size: gnuplot scripts, their data, and pictures
+ *
+ * Reads the store, never writes to it.
+ */
+#ifndef NAB_REPORT_REPORT_H
+#define NAB_REPORT_REPORT_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/err.h"
+
+struct store;
+
+struct report_opts {
+	const char *dir; /* made if it is not there; files in it are replaced */
+	int64_t study;   /* 0: the newest one and all others on the same data */
+	int top;         /* models with charts and details, best first, baselines in any case; 0: 50 */
+	bool no_figures; /* skip figures/ */
+};
+
+struct report_made {
+	char index[4096]; /* path of the HTML file */
+	int models;       /* rows of the leaderboard */
+	bool drawn;       /* gnuplot was there and drew the figures */
+	char note[240];   /* why not, in one line; "" if it did or was not asked to */
+};
+
+/* ERR_USAGE if the study is not there, ERR_INVALID if the store is empty, ERR_RUNTIME if a file cannot be written. */
+int report_write(struct store *s, const struct report_opts *o, struct report_made *made, struct err *e);
+
+#endif

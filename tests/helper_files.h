@@ -1,0 +1,18 @@
+/* tests/helper_files.h - a temporary folder with files for tests of readers. */
+#ifndef NAB_TESTS_HELPER_FILES_H
+#define NAB_TESTS_HELPER_FILES_H
+
+#include <stddef.h>
+
+const char *temp_dir(void); /* a fresh folder; all are removed by temp_clean() */
+void temp_clean(void);
+
+/* dir/name with these bytes (folders in name are made). Returns its path, valid for the next 15 calls.
+ */
+const char *temp_file(const char *dir, const char *name, const void *data, size_t len);
+const char *temp_text(const char *dir, const char *name, const char *text);
+
+/* The folder of real data beside the checkout with this file in it, or NULL: then skip(). */
+const char *real_data(const char *file);
+
+#endif

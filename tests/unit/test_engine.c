@@ -1,0 +1,564 @@
+/* tests/unit/test_engine.c - whole searches on a tiny data set, with real workers: this program is their binary.
+ * The same table with one slot and two, resumed after an interruption, after kills of workers, and in another store.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <limits.h>
+#include <math.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mount.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/file.h"
+#include "base/json.h"
+#include "base/mem.h"
+#include "base/str.h"
+#include "engine/engine.h"
+#include "engine/study.h"
+#include "store/store.h"
+
+static char program[PATH_MAX];
+
+/* Small enough that a run takes a fraction of a second. */
+static const char document[] =
+    "{ \"study\": \"tiny\", \"backend\": \"ref\", \"threads\": 1,"
+    "  \"dataset\": {\"format\": \"glyphs\", \"validation\": 0.2, \"options\": {\"n_train\": 220, \"n_test\": 40}},"
+    "  \"space\": {\"name\": \"tiny\", \"states\": {\"hidden\": {\"dense\": {\"units\": {\"any\": [4, 6, 8, 10]}}},"
+    "     \"act\": {\"any\": [\"relu\", \"tanh\", \"elu\"]}}, \"start\": {\"hidden\": 1},"
+    "     \"stem\": [{\"avgpool2d\": {\"size\": 4}}, \"flatten\"],"
+    "     \"transitions\": {\"hidden\": {\"act\": 1}, \"act\": {\"hidden\": 1, \"end\": 2}},"
+    "     \"head\": [{\"dense\": {\"units\": \"$classes\"}}], \"limits\": {\"states\": {\"max\": 8}}},"
+    "  \"search\": {\"candidates\": 6, \"seed\": \"3\"},"
+    "  \"train\": {\"epochs\": 2, \"batch\": 20, \"optimizer\": {\"adamw\": {\"lr\": {\"any\": [0.01, 0.02]}}}},"
+    "  \"devices\": [\"cpu:0\"] }";
+
+struct place {
+	char dir[64], path[96];
+	struct arena *a;
+};
+
+static int setup(void **state)
+{
+	struct place *p = mem_new(sizeof *p);
+
+	snprintf(p->dir, sizeof p->dir, "/tmp/nab-engine-XXXXXX");
+	if (!mkdtemp(p->dir))
+		return -1;
+	snprintf(p->path, sizeof p->path, "%s/a.db", p->dir);
+	p->a = arena_new();
+	*state = p;
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	struct place *p = *state;
+	char command[128];
+
+	snprintf(command, sizeof command, "rm -rf '%s'", p->dir);
+	arena_free(p->a);
+	mem_free(p);
+	return system(command);
+}
+
+/* The document with changes: pairs of path and value, NULL at the end. */
+static struct study *study_of(struct place *p, ...)
+{
+	struct study *y = ARENA_NEW(p->a, struct study);
+	struct err e = { 0 };
+	struct diag d = { 0 };
+	struct json_in in;
+	struct json *doc;
+	const char *key;
+	va_list ap;
+
+	assert_int_equal(json_parse(&doc, document, strlen(document), "test", &e), 0);
+	va_start(ap, p);
+	while ((key = va_arg(ap, const char *)))
+		assert_int_equal(json_set_path(doc, key, va_arg(ap, const char *), &e), 0);
+	va_end(ap);
+	in = (struct json_in){ doc, &d, NULL };
+	if (study_read(y, doc, NULL, NULL, true, p->a, &in) < 0)
+		fail_msg("%s: %s", d.items[0].where, d.items[0].msg);
+	diag_release(&d);
+	arena_defer(p->a, (void (*)(void *))json_free, doc);
+	return y;
+}
+
+struct seen {
+	int results, epochs, retries, candidates;
+	int stop_after;   /* results after which the search is interrupted; 0: never */
+	int kill_workers; /* so many attempts lose their worker at their first epoch */
+	int signal;       /* by this signal */
+	char *path;
+};
+
+static int worker_pid(const char *store, int64_t run)
+{
+	struct arena *a = arena_new();
+	struct store_attempt *all;
+	struct store *s;
+	int n, pid = 0;
+
+	if (store_open(&s, store, STORE_READ, NULL) == 0) {
+		if (store_attempts(s, run, &all, &n, a, NULL) == 0 && n)
+			pid = all[n - 1].pid;
+		store_close(s);
+	}
+	arena_free(a);
+	return pid;
+}
+
+static void on_event(void *arg, const struct engine_event *v)
+{
+	struct seen *seen = arg;
+
+	seen->results += v->kind == ENGINE_RESULT;
+	seen->epochs += v->kind == ENGINE_EPOCH;
+	seen->retries += v->kind == ENGINE_RETRY;
+	seen->candidates += v->kind == ENGINE_CANDIDATE;
+	if (v->kind == ENGINE_RESULT && seen->stop_after && seen->results == seen->stop_after)
+		raise(SIGINT);
+	if (v->kind == ENGINE_EPOCH && v->epoch == 1 && seen->kill_workers > 0) {
+		seen->kill_workers--;
+		kill(worker_pid(seen->path, v->run), seen->signal);
+	}
+}
+
+static int search(struct place *p, const struct study *y, const char *store, struct seen *seen,
+		  struct engine_outcome *out, struct err *e)
+{
+	struct engine_conf c = { .program = program, .store = store, .on_event = on_event, .arg = seen };
+
+	(void)p;
+	seen->path = (char *)(uintptr_t)store;
+	memset(e, 0, sizeof *e);
+	return engine_search(y, &c, out, e);
+}
+
+static char *table(struct place *p, const char *store, const char *study)
+{
+	struct str t = { 0 };
+	struct store_study y;
+	struct err e = { 0 };
+	struct store *s;
+	char *out;
+
+	if (store_open(&s, store, STORE_READ, &e) < 0 || store_study_find(s, study, &y, p->a, &e) != 1 ||
+	    store_trajectory(s, y.id, &t, &e) < 0 || store_check(s, &e) < 0)
+		fail_msg("%s: %s", e.where, e.msg);
+	store_close(s);
+	out = arena_strdup(p->a, str_get(&t));
+	str_release(&t);
+	return out;
+}
+
+#define SEARCH(y, store, seen)                                                           \
+	do {                                                                             \
+		struct engine_outcome o_;                                                \
+		struct err e_;                                                           \
+		if (search(p, y, store, seen, &o_, &e_) < 0)                             \
+			fail_msg("%s:%d: %s: %s", __FILE__, __LINE__, e_.where, e_.msg); \
+	} while (0)
+
+static void a_search_is_a_function(void **state)
+{
+	struct place *p = *state;
+	char *other = arena_printf(p->a, "%s/b.db", p->dir), *cut = arena_printf(p->a, "%s/c.db", p->dir);
+	struct seen one = { 0 }, two = { 0 }, first = { .stop_after = 2 }, rest = { 0 }, again = { 0 };
+	struct engine_outcome out;
+	struct err e;
+	char *expect;
+
+	SEARCH(study_of(p, NULL), p->path, &one);
+	assert_int_equal(one.results, 6);
+	assert_int_equal(one.candidates, 6);
+	assert_int_equal(one.epochs, 12);
+	expect = table(p, p->path, "tiny");
+	assert_non_null(strstr(expect, " done "));
+	assert_null(strstr(expect, " queued"));
+
+	SEARCH(study_of(p, "devices", "[\"cpu:0\", \"cpu:1\"]", NULL), other, &two);
+	assert_string_equal(table(p, other, "tiny"), expect);
+
+	assert_int_equal(search(p, study_of(p, NULL), cut, &first, &out, &e), -1);
+	assert_int_equal(e.code, ERR_INTERRUPTED);
+	assert_int_equal(out.signal, SIGINT);
+	assert_true(first.results < 6);
+	SEARCH(study_of(p, NULL), cut, &rest);
+	assert_int_equal(first.results + rest.results, 6);
+	assert_string_equal(table(p, cut, "tiny"), expect);
+
+	SEARCH(study_of(p, NULL), p->path, &again); /* nothing is left to do */
+	assert_int_equal(again.results, 0);
+	assert_string_equal(table(p, p->path, "tiny"), expect);
+}
+
+static void killed_workers(void **state)
+{
+	struct place *p = *state;
+	char *killed = arena_printf(p->a, "%s/k.db", p->dir), *failed = arena_printf(p->a, "%s/f.db", p->dir);
+	struct seen calm = { 0 }, kills = { .kill_workers = 5, .signal = SIGKILL },
+		    crash = { .kill_workers = 1, .signal = SIGSEGV };
+	const struct study *y = study_of(p, "search.candidates", "3", "train.epochs", "40", NULL);
+	struct engine_outcome out;
+	struct err e;
+
+	SEARCH(y, p->path, &calm);
+	SEARCH(y, killed, &kills); /* from outside: five times are not too many for three runs */
+	assert_int_equal(kills.retries, 5);
+	assert_string_equal(table(p, killed, "tiny"), table(p, p->path, "tiny"));
+
+	/* by its own fault: with one attempt it is given up */
+	y = study_of(p, "search.candidates", "1", "limits.attempts", "1", "train.epochs", "40", NULL);
+	assert_int_equal(search(p, y, failed, &crash, &out, &e), -1);
+	assert_int_equal(e.code, ERR_LOST);
+	assert_int_equal(out.lost, 1);
+	assert_non_null(strstr(table(p, failed, "tiny"), " failed "));
+	{
+		struct engine_conf c = { .program = program, .store = failed, .retry_failed = true };
+
+		memset(&e, 0, sizeof e);
+		assert_int_equal(engine_search(y, &c, &out, &e), 0);
+		assert_int_equal(out.done, 1);
+	}
+}
+
+/* A worker that says nothing any more is ended, and its run goes on elsewhere. */
+static void silent_workers(void **state)
+{
+	struct place *p = *state;
+	char *hurt = arena_printf(p->a, "%s/h.db", p->dir);
+	struct seen calm = { 0 }, seen = { .kill_workers = 1, .signal = SIGSTOP };
+	const struct study *y =
+	    study_of(p, "search.candidates", "2", "limits.silence", "2", "train.epochs", "40", NULL);
+
+	SEARCH(y, p->path, &calm);
+	SEARCH(y, hurt, &seen);
+	assert_int_equal(seen.retries, 1);
+	assert_string_equal(table(p, hurt, "tiny"), table(p, p->path, "tiny"));
+}
+
+static void no_workers(void **state)
+{
+	struct place *p = *state;
+	const struct study *y = study_of(p, NULL);
+	struct engine_conf c = { .program = "/no/such/program", .store = p->path };
+	struct engine_outcome out;
+	struct err e = { 0 };
+
+	assert_int_equal(engine_search(y, &c, &out, &e), -1);
+	assert_int_equal(e.code, ERR_RUNTIME);
+	assert_non_null(strstr(e.msg, "cannot be started"));
+	c.program = "/bin/false"; /* starts, and ends at once */
+	memset(&e, 0, sizeof e);
+	assert_int_equal(engine_search(y, &c, &out, &e), -1);
+	assert_non_null(strstr(e.msg, "before it was ready"));
+}
+
+static void another_coordinator(void **state)
+{
+	struct place *p = *state;
+	struct engine_outcome out;
+	struct seen seen = { 0 };
+	struct store *s;
+	struct err e = { 0 };
+
+	assert_int_equal(store_open(&s, p->path, STORE_CREATE, &e), 0);
+	assert_int_equal(search(p, study_of(p, NULL), p->path, &seen, &out, &e), -1);
+	assert_int_equal(e.code, ERR_BUSY);
+	assert_non_null(strstr(e.msg, "process"));
+	store_close(s);
+}
+
+/* ---- a full disk: a small file system of its own -------------------------------------------------------- */
+
+static int disk_size(const char *dir, const char *size, bool first)
+{
+	return mount("none", dir, "tmpfs", first ? 0 : MS_REMOUNT, size);
+}
+
+/* 0 as expected; 77 if this system lets nobody mount; else what went wrong. */
+static int on_a_small_disk(struct place *p, const char *expect, bool patient)
+{
+	const struct study *y = study_of(p, "limits.disk_wait", patient ? "60" : "1", NULL);
+	char *dir = arena_printf(p->a, "%s/disk", p->dir), *store = arena_printf(p->a, "%s/disk/a.db", p->dir);
+	struct seen seen = { 0 };
+	struct engine_outcome out;
+	struct err e = { 0 };
+
+	if (file_mkdirs(dir, &e) < 0 || (unshare(CLONE_NEWNS) < 0 && unshare(CLONE_NEWUSER | CLONE_NEWNS) < 0) ||
+	    mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0 || disk_size(dir, "size=420k", true) < 0)
+		return 77;
+	if (patient && fork() == 0) {
+		usleep(2500000);
+		_exit(disk_size(dir, "size=20m", false) < 0);
+	}
+	if (!patient) {
+		if (search(p, y, store, &seen, &out, &e) == 0 || e.code != ERR_RUNTIME || !strstr(e.msg, "disk") ||
+		    !seen.epochs)
+			return 2;
+		if (disk_size(dir, "size=20m", false) < 0)
+			return 3;
+	}
+	if (search(p, y, store, &seen, &out, &e) < 0) {
+		print_error("%s: %s\n", e.where, e.msg);
+		return 4;
+	}
+	return strcmp(table(p, store, "tiny"), expect) ? 5 : 0;
+}
+
+static void full_disks(void **state)
+{
+	struct place *p = *state;
+	struct seen calm = { 0 };
+	const char *expect;
+
+	SEARCH(study_of(p, NULL), p->path, &calm);
+	expect = table(p, p->path, "tiny");
+	for (int patient = 0; patient < 2; patient++) {
+		int status;
+		pid_t child = fork();
+
+		if (child == 0)
+			_exit(on_a_small_disk(p, expect, patient));
+		assert_int_equal(waitpid(child, &status, 0), child);
+		if (WIFEXITED(status) && WEXITSTATUS(status) == 77)
+			skip();
+		assert_int_equal(status, 0);
+	}
+}
+
+static void targets_and_budgets(void **state)
+{
+	struct place *p = *state;
+	char *epochs = arena_printf(p->a, "%s/e.db", p->dir), *seconds = arena_printf(p->a, "%s/s.db", p->dir);
+	struct seen seen = { 0 }, more = { 0 }, few = { 0 }, none = { 0 };
+	struct engine_outcome out;
+	struct err e;
+	char *all;
+
+	/* every candidate reaches it: the first one ends the search, the others are surplus */
+	assert_int_equal(search(p, study_of(p, "stop.accuracy", "0.001", "devices", "[\"cpu:0\", \"cpu:1\"]", NULL),
+				p->path, &seen, &out, &e),
+			 0);
+	assert_non_null(strstr(out.stopped, "tiny-0"));
+	assert_true(seen.candidates < 6);
+	all = table(p, p->path, "tiny");
+	assert_non_null(strstr(all, "search 0"));
+	assert_null(strstr(all, "search 1"));
+	/* the target is taken back: the search goes on where it was */
+	assert_int_equal(search(p, study_of(p, "search.candidates", "4", NULL), p->path, &more, &out, &e), 0);
+	all = table(p, p->path, "tiny");
+	assert_non_null(strstr(all, "search 3"));
+	assert_null(strstr(all, "search 4"));
+
+	assert_int_equal(search(p, study_of(p, "stop.epochs", "5", NULL), epochs, &few, &out, &e), 0);
+	assert_int_equal(few.results, 3);
+	assert_int_equal(search(p, study_of(p, "stop.seconds", "0.000001", NULL), seconds, &none, &out, &e), 0);
+	assert_int_equal(none.results, 0);
+	assert_non_null(strstr(out.stopped, "seconds"));
+}
+
+static void edited_studies(void **state)
+{
+	struct place *p = *state;
+	struct seen seen = { 0 };
+	struct engine_outcome out;
+	struct err e;
+
+	SEARCH(study_of(p, "search.candidates", "1", NULL), p->path, &seen);
+	assert_int_equal(search(p, study_of(p, "train.batch", "10", NULL), p->path, &seen, &out, &e), -1);
+	assert_int_equal(e.code, ERR_INVALID);
+	assert_non_null(strstr(e.msg, "train.batch: 20 is now 10"));
+	assert_int_equal(search(p, study_of(p, "search.seed", "\"4\"", NULL), p->path, &seen, &out, &e), -1);
+	assert_non_null(strstr(e.msg, "search.seed"));
+	assert_int_equal(search(p, study_of(p, "dataset.options.n_train", "230", NULL), p->path, &seen, &out, &e), -1);
+	assert_int_equal(e.code, ERR_INVALID);
+	/* slots and budgets may change */
+	SEARCH(study_of(p, "search.candidates", "2", "devices", "[\"cpu:1\"]", "limits.attempts", "5", NULL), p->path,
+	       &seen);
+	assert_int_equal(seen.results, 2);
+	assert_int_equal(search(p, study_of(p, "devices", "[\"cpu:4000\"]", NULL), p->path, &seen, &out, &e), -1);
+	assert_int_equal(e.code, ERR_RUNTIME);
+}
+
+static const char *const lenet = "{\"name\": \"net\", \"input\": [1, 28, 28], \"classes\": 10, \"layers\": "
+				 "[{\"avgpool2d\": {\"size\": 4}}, \"flatten\", {\"dense\": {\"units\": 10}}]}";
+
+static struct graph *model(struct place *p, const char *text)
+{
+	struct err e = { 0 };
+	struct diag d = { 0 };
+	struct json_in in;
+	struct json *doc;
+	struct graph *g;
+
+	assert_int_equal(json_parse(&doc, text, strlen(text), "model", &e), 0);
+	in = (struct json_in){ doc, &d, NULL };
+	assert_int_equal(model_read(&g, doc, NULL, NULL, p->a, &in), 0);
+	json_free(doc);
+	diag_release(&d);
+	return g;
+}
+
+/* Baselines come first; replicates have their own seeds; results of other studies are reused. */
+static void baselines_replicates_cache(void **state)
+{
+	struct place *p = *state;
+	char *list = arena_printf(p->a, "[%s]", lenet);
+	struct store_item *items;
+	struct seen seen = { 0 }, cached = { 0 };
+	struct engine_outcome out;
+	struct store *s;
+	struct err e;
+	int n;
+
+	SEARCH(study_of(p, "baselines", list, "replicates", "2", "search.candidates", "2", NULL), p->path, &seen);
+	assert_int_equal(seen.results, 6);
+	assert_int_equal(
+	    search(p,
+		   study_of(p, "study", "other", "baselines", list, "replicates", "2", "search.candidates", "2", NULL),
+		   p->path, &cached, &out, &e),
+	    0);
+	assert_int_equal(cached.results, 0);
+	assert_int_equal(out.done, 6);
+	assert_int_equal(store_open(&s, p->path, STORE_READ, &e), 0);
+	assert_int_equal(store_list(s, &(struct store_query){ 0 }, &items, &n, p->a, &e), 0);
+	assert_int_equal(n, 12);
+	assert_int_equal(items[0].candidate.origin, ORIGIN_BASELINE);
+	for (int i = 0; i < 6; i++) {
+		assert_int_equal(items[i + 6].run.cached_from, items[i].run.id);
+		assert_true(items[i + 6].result.score == items[i].result.score);
+	}
+	assert_true(items[0].run.seed == 1 && items[1].run.seed == 2);
+	assert_true(items[0].result.train_loss != items[1].result.train_loss);
+	for (int i = 0; i < n; i++) {
+		char *path;
+
+		assert_false(isnan(items[i].result.score));
+		assert_true(items[i].result.score == items[i].result.val_accuracy);
+		assert_int_equal(engine_weights_path(&path, s, items[i].run.id, p->a, &e), 0);
+	}
+	store_close(s);
+}
+
+static void trained_by_hand(void **state)
+{
+	struct place *p = *state;
+	struct engine_item items[2] = { { .graph = model(p, lenet) }, { .graph = model(p, lenet), .label = "short" } };
+	struct engine_conf c = { .program = program, .store = p->path };
+	const struct study *y = study_of(p, "study", "by-hand", NULL);
+	struct json *recipe = json_object();
+	struct engine_outcome out;
+	int64_t runs[2], second[1];
+	struct err e = { 0 };
+
+	json_put(recipe, "epochs", json_num(1));
+	items[1].recipe = recipe;
+	if (engine_train(y, "train", items, 2, runs, &c, &out, &e) < 0)
+		fail_msg("%s: %s", e.where, e.msg);
+	assert_int_equal(out.done, 2);
+	assert_true(runs[0] != runs[1]);
+	assert_int_equal(engine_train(y, "train", items, 1, second, &c, &out, &e), 0);
+	assert_int_equal(second[0], runs[0]); /* the same again is not trained again */
+	json_free(recipe);
+}
+
+static void *train_beside(void *arg)
+{
+	struct place *p = arg;
+	struct engine_item item = { .graph = model(p, lenet) };
+	struct engine_conf c = { .program = program, .store = p->path };
+	const struct study *y = study_of(p, "study", "by-hand", NULL);
+	static struct engine_outcome out;
+	struct err e = { 0 };
+	int64_t run;
+	char who[100];
+
+	while (!store_holder(p->path, who, sizeof who))
+		usleep(10000);
+	usleep(200000);
+	if (engine_train(y, "train", &item, 1, &run, &c, &out, &e) < 0) {
+		print_error("%s: %s\n", e.where, e.msg);
+		return NULL;
+	}
+	return &out;
+}
+
+/* Work is handed to the coordinator that holds the store; the search's table does not change by it. */
+static void handed_over(void **state)
+{
+	struct place *p = *state;
+	char *alone = arena_printf(p->a, "%s/alone.db", p->dir);
+	struct seen seen = { 0 }, calm = { 0 };
+	const struct study *y = study_of(p, "train.epochs", "6", NULL);
+	int status;
+	pid_t child;
+
+	SEARCH(y, alone, &calm);
+	child = fork();
+	if (child == 0) {
+		const struct engine_outcome *out = train_beside(p);
+
+		_exit(!out || !out->handed_over || out->done != 1);
+	}
+	SEARCH(y, p->path, &seen);
+	assert_int_equal(waitpid(child, &status, 0), child);
+	assert_int_equal(status, 0);
+	assert_int_equal(seen.results, 7);
+	assert_string_equal(table(p, p->path, "tiny"), table(p, alone, "tiny"));
+}
+
+static void retention(void **state)
+{
+	struct place *p = *state;
+	struct store_summary sum;
+	struct seen seen = { 0 };
+	struct store *s;
+	struct err e = { 0 };
+	char *path;
+
+	SEARCH(study_of(p, "limits.max_disk", "6000", NULL), p->path, &seen);
+	assert_int_equal(store_open(&s, p->path, STORE_READ, &e), 0);
+	assert_int_equal(store_summarize(s, 0, &sum, &e), 0);
+	assert_true(sum.file_bytes > 0 && sum.file_bytes <= 6000);
+	assert_int_equal(engine_weights_path(&path, s, sum.best_run, p->a, &e), 0);
+	store_close(s);
+}
+
+#define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
+
+int main(int argc, char **argv)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(a_search_is_a_function),
+		TEST(killed_workers),
+		TEST(targets_and_budgets),
+		TEST(edited_studies),
+		TEST(trained_by_hand),
+		TEST(handed_over),
+		TEST(baselines_replicates_cache),
+		TEST(retention),
+		TEST(silent_workers),
+		TEST(no_workers),
+		TEST(another_coordinator),
+		TEST(full_disks),
+	};
+
+	if (argc > 1 && strcmp(argv[1], "worker") == 0)
+		return engine_worker_main(3);
+	if (!realpath("/proc/self/exe", program))
+		return 1;
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
