@@ -179,6 +179,8 @@ int engine_train(const struct study *y, const char *kind, const struct engine_it
 			break;
 		}
 		rc = submit_work(path, y, kind, items, n, ids, e);
+		if (rc == 1)
+			continue;
 		out->handed_over = rc == 0;
 		if (rc < 0 || c->no_wait)
 			break;

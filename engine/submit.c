@@ -19,6 +19,7 @@
 #include "engine/submit.h"
 
 static const double answer_s = 60;
+static const int greet_tries = 250, greet_pause_us = 20000; /* a coordinator listens soon after it has the lock */
 
 /* -1 if the path is too long for a socket. */
 static int address(struct sockaddr_un *sun, const char *store)
@@ -241,48 +242,79 @@ static struct json *request(const struct study *y, const char *kind, const struc
 	return body;
 }
 
-static int read_answer(struct channel *c, int64_t *runs, int n, const char *store, struct err *e)
+static int read_answer(struct message *m, int64_t *runs, int n, const char *store, struct err *e)
 {
-	struct message m;
-	int rc = channel_wait(c, &m, answer_s), i = 0;
+	int rc, i = 0;
 
-	if (rc != 1)
-		return ERR(e, ERR_BUSY, store, "the coordinator that holds the store does not answer");
-	if (m.type == MESSAGE_ACCEPTED) {
-		JSON_EACH(v, json_get(m.body, "runs"))
+	if (m->type == MESSAGE_ACCEPTED) {
+		JSON_EACH(v, json_get(m->body, "runs"))
 			if (i < n)
 				runs[i++] = json_string(v) ? strtoll(json_string(v), NULL, 10) : 0;
 		rc = i == n ? 0 : ERR(e, ERR_BUSY, store, "the coordinator took only %d of %d models", i, n);
 	} else {
-		const char *where = json_string(json_get(m.body, "where")),
-			   *text = json_string(json_get(m.body, "text"));
-		double code = json_get_real(m.body, "code");
+		const char *where = json_string(json_get(m->body, "where")),
+			   *text = json_string(json_get(m->body, "text"));
+		double code = json_get_real(m->body, "code");
 
 		rc = ERR(e, code == ERR_INVALID ? ERR_INVALID : ERR_BUSY, where, "%s", text ? text : "was refused");
 	}
-	message_release(&m);
+	message_release(m);
 	return rc;
+}
+
+/* Connects to the coordinator that holds the store: -1 if it does not listen, or has gone. */
+static int greet(const char *store)
+{
+	struct sockaddr_un sun;
+	char who[160];
+
+	if (address(&sun, store) < 0)
+		return -1;
+	for (int i = 0; i < greet_tries && store_holder(store, who, sizeof who); i++) {
+		int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+		if (fd < 0)
+			return -1;
+		if (connect(fd, (struct sockaddr *)&sun, sizeof sun) == 0 && same_user(fd))
+			return fd;
+		close(fd);
+		usleep(greet_pause_us);
+	}
+	return -1;
+}
+
+/* 1 if the store is free (a coordinator that closes its socket lets go of the store soon), 0 with an error. */
+static int has_gone(const char *store, bool soon, struct err *e)
+{
+	char who[160];
+
+	for (int i = 0; store_holder(store, who, sizeof who); i++) {
+		if (!soon || i == greet_tries)
+			return ERR(e, ERR_BUSY, store,
+				   "is being written by %s, which takes no work: wait for it, or stop it", who);
+		usleep(greet_pause_us);
+	}
+	return 1;
 }
 
 int submit_work(const char *store, const struct study *y, const char *kind, const struct engine_item *items, int n,
 		int64_t *runs, struct err *e)
 {
-	struct channel c = { .fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0) };
-	struct sockaddr_un sun;
-	int rc = -1;
+	struct channel c = { .fd = greet(store) };
+	struct message m;
+	int rc;
 
-	if (c.fd < 0 || address(&sun, store) < 0 || connect(c.fd, (struct sockaddr *)&sun, sizeof sun) < 0 ||
-	    !same_user(c.fd)) {
-		char who[160];
-
-		store_holder(store, who, sizeof who);
-		ERR(e, ERR_BUSY, store, "is being written by %s, which takes no work: wait for it, or stop it",
-		    who[0] ? who : "another process");
-		goto out;
-	}
-	TRY(message_send(c.fd, MESSAGE_SUBMIT, request(y, kind, items, n), NULL, 0, e));
-	rc = read_answer(&c, runs, n, store, e);
-out:
+	if (c.fd < 0)
+		return has_gone(store, false, e);
+	rc = message_send(c.fd, MESSAGE_SUBMIT, request(y, kind, items, n), NULL, 0, NULL);
+	if (rc == 0)
+		rc = channel_wait(&c, &m, answer_s);
+	if (rc == 1)
+		rc = read_answer(&m, runs, n, store, e);
+	else if (rc == 0)
+		rc = ERR(e, ERR_BUSY, store, "the coordinator that holds the store does not answer");
+	else
+		rc = has_gone(store, true, e);
 	channel_release(&c);
 	return rc;
 }

@@ -100,6 +100,7 @@ struct seen {
 	int stop_after;   /* results after which the search is interrupted; 0: never */
 	int kill_workers; /* so many attempts lose their worker at their first epoch */
 	int signal;       /* by this signal */
+	bool wait_work;   /* linger at every epoch until work has been handed over */
 	char *path;
 };
 
@@ -127,6 +128,10 @@ static void on_event(void *arg, const struct engine_event *v)
 	seen->epochs += v->kind == ENGINE_EPOCH;
 	seen->retries += v->kind == ENGINE_RETRY;
 	seen->candidates += v->kind == ENGINE_CANDIDATE;
+	if (v->kind == ENGINE_CANDIDATE && v->label && strcmp(v->label, "net") == 0)
+		seen->wait_work = false;
+	if (v->kind == ENGINE_EPOCH && seen->wait_work)
+		usleep(500000);
 	if (v->kind == ENGINE_RESULT && seen->stop_after && seen->results == seen->stop_after)
 		raise(SIGINT);
 	if (v->kind == ENGINE_EPOCH && v->epoch == 1 && seen->kill_workers > 0) {
@@ -487,8 +492,7 @@ static void *train_beside(void *arg)
 	char who[100];
 
 	while (!store_holder(p->path, who, sizeof who))
-		usleep(10000);
-	usleep(200000);
+		usleep(1000);
 	if (engine_train(y, "train", &item, 1, &run, &c, &out, &e) < 0) {
 		print_error("%s: %s\n", e.where, e.msg);
 		return NULL;
@@ -501,7 +505,7 @@ static void handed_over(void **state)
 {
 	struct place *p = *state;
 	char *alone = arena_printf(p->a, "%s/alone.db", p->dir);
-	struct seen seen = { 0 }, calm = { 0 };
+	struct seen seen = { .wait_work = true }, calm = { 0 };
 	const struct study *y = study_of(p, "train.epochs", "6", NULL);
 	int status;
 	pid_t child;
