@@ -85,11 +85,18 @@ int engine_search(const struct study *y, const struct engine_conf *c, struct eng
 /* A model to train by hand. */
 struct engine_item {
 	const struct graph *graph;
-	const struct json *recipe; /* complete or partial; NULL: the study's */
-	const char *label;         /* NULL: the model's name, else "model" */
-	int64_t parent;            /* model in the store, or 0 */
-	const struct json *change; /* what was changed, or NULL */
-	int replicates;            /* 0: the study's */
+	const struct json *recipe;     /* complete or partial; NULL: the study's */
+	const char *label;             /* NULL: the model's name, else "model" */
+	const struct graph *made_from; /* the model it is a change of (stored with it), or NULL */
+	const struct json *change;     /* what was changed (mutate_change()), or NULL */
+	int replicates;                /* 0: the study's */
+
+	/* Where it starts; by default from scratch. */
+	int64_t start_run;   /* inherits the final weights of this run; replicate by replicate: see start_item */
+	int start_item;      /* 1 + index of an earlier item: every replicate inherits from that item's run of the same
+				replicate, once it is done; 0: none */
+	const char *weights; /* a safetensors file instead (a pretrained baseline), or NULL */
+	const struct json *edits; /* with start_run or start_item: edits that made this model of that one (carry.h) */
 };
 
 /* Trains models in a study of the given kind ("train", "ablate", "vary"), which is made or continued; items that it

@@ -157,7 +157,6 @@ static int read_item(struct engine_item *item, const struct json *v, struct aren
 		.graph = graph,
 		.recipe = json_get(v, "recipe"),
 		.label = json_string(json_get(v, "label")),
-		.parent = json_get_i64(v, "parent"),
 		.change = json_get(v, "change"),
 		.replicates = replicates >= 1 && replicates <= 1000 ? (int)replicates : 0,
 	};
@@ -233,7 +232,6 @@ static struct json *request(const struct study *y, const char *kind, const struc
 			json_put(v, "label", json_str(items[i].label));
 		if (items[i].change)
 			json_put(v, "change", json_copy(items[i].change));
-		json_put(v, "parent", json_i64(items[i].parent));
 		json_put(v, "replicates", json_num(items[i].replicates));
 	}
 	json_put(body, "study", json_copy(y->doc));

@@ -851,7 +851,6 @@ int work_add(struct engine *g, struct work *w, enum store_origin origin, const s
 	add.row.label = free_label(w, label);
 	add.row.proposal = "{}";
 	add.row.key = arena_strdup(add.scratch, hash_text(hex, proposal_identity(&p)));
-	add.row.parent = item->parent;
 	add.row.change = item->change ? printed(item->change, add.scratch) : NULL;
 	TRY(engine_persist(g, candidate_rows, &add, e));
 	if (add.out)

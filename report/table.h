@@ -1,4 +1,4 @@
-/* report/table.h - a table once, printed four ways: aligned text, Markdown, CSV, JSON.
+/* report/table.h - a table once, printed five ways: aligned text, Markdown, LaTeX, CSV, JSON.
  *
  * Cells hold values, not text: text and Markdown round them for people, CSV and JSON give them in full. NAN and NULL
  * are empty cells. Everything lives in the arena of the table.
@@ -38,8 +38,9 @@ void table_note(struct table *t, const char *note);                      /* belo
 /* Columns without any value are left out of text and Markdown. width: text lines are cut there; 0: not. */
 void table_text(struct str *out, const struct table *t, int width);
 void table_markdown(struct str *out, const struct table *t);
-void table_csv(struct str *out, const struct table *t); /* notes are left out */
-struct json *table_json(const struct table *t);         /* {"rows": [...], "notes": [...]}; caller frees */
+void table_latex(struct str *out, const struct table *t); /* a tabular with booktabs rules; texts are escaped */
+void table_csv(struct str *out, const struct table *t);   /* notes are left out */
+struct json *table_json(const struct table *t);           /* {"rows": [...], "notes": [...]}; caller frees */
 
 /* The leaderboard of a report, in its order. */
 struct table *table_leaderboard(const struct report *r, struct arena *a);

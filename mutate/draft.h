@@ -1,0 +1,114 @@
+/* mutate/draft.h - a model taken apart: what operators work on. For files of mutate/ only.
+ *
+ * Nodes and groups of a draft have indices that never change while it lives: 0 .. n_nodes - 1 are those of the graph it
+ * was made from, new ones follow. Their order in the model stands apart (draft_order). An edge to a model's input k is
+ * node -1 - k, as in a graph. The primitives keep these rules: every input comes before its reader; the nodes of a
+ * group stand together; a node reads only nodes of its own group instance, of instances inside it (through their
+ * outputs), or what its group reads from outside.
+ *
+ * A draft also knows how the weights of the parent go on into the child (struct dnode: origin, out_map, start), so that
+ * function-preserving edits need no code beside the edit: mutate/carry.h computes the child's weights from it.
+ */
+#ifndef NAB_MUTATE_DRAFT_H
+#define NAB_MUTATE_DRAFT_H
+
+#include "mutate/mutate.h"
+
+enum start {                 /* the values a new layer starts from when weights are inherited */
+	     START_DRAWN,    /* as an untrained layer */
+	     START_IDENTITY, /* the identity function: dense, convolutions with stride 1 and as many outputs as inputs;
+				norms: scale and shift that undo the statistics */
+	     START_ZERO      /* its output is zero */
+};
+
+struct dnode {
+	enum layer_kind kind;
+	void *cfg; /* own copy, may be changed in place; "same" padding that was resolved keeps the output size: see
+		      draft_set_kernel */
+	const char *id;     /* flat id of a surviving layer; NULL: new, named when built */
+	const char *prefer; /* local id wanted for a new layer, or NULL */
+	struct edge *in;
+	int n_in;
+	int group; /* innermost group, or -1 */
+	int share; /* node it shares its parameters with, or -1 */
+	bool frozen, gone;
+	const char *device;
+
+	int origin;   /* node of the parent whose weights it goes on with, or -1 */
+	int *out_map; /* [channels out] which of the origin's output channels each one repeats; NULL: the same ones */
+	int n_out_map;
+	enum start start; /* if origin is -1 */
+};
+
+struct dgroup {
+	const char *id, *block, *args; /* id NULL: new; args NULL: edited inside */
+	const char *prefer;
+	int parent;
+	bool gone;
+	struct edge *in, *out;
+	const char **in_names, **out_names;
+	int n_in, n_out;
+	int origin; /* group of the parent, or -1 */
+};
+
+struct draft {
+	struct arena *arena;
+	const struct graph *from; /* the parent */
+	const struct mutate_env *env;
+	struct dnode *nodes;
+	struct dgroup *groups;
+	int n_nodes, n_groups;
+	int *order; /* [n_order] nodes in the model's order, gone ones left out */
+	int n_order;
+	struct edge *outputs; /* [from->n_outputs] what the model hands out */
+	struct mutate_log *log;
+	/* private */
+	int cap_nodes, cap_groups, cap_order;
+};
+
+struct draft *draft_new(const struct graph *g, const struct mutate_env *env, struct mutate_log *log, struct arena *a);
+
+/* Says why an edit cannot be done; returns 0. The first reason wins. */
+int draft_refuse(struct draft *d, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+/* Adds to the log's words ("; " between) or to its repairs. */
+void draft_words(struct draft *d, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+void draft_repair(struct draft *d, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+
+/* Ids as users know them, also of new nodes ("the new conv2d"). */
+const char *draft_name(const struct draft *d, int node);
+/* The shape at an edge of the draft as it stands (recomputed where the draft has changed); false if it does not fit
+ * there at the moment. */
+bool draft_shape(struct draft *d, struct edge at, struct shape *out);
+
+/* ---- primitives; they mark the groups concerned as edited inside -------------------------------------------- */
+
+/* Everything that reads `from` (nodes, group inputs and outputs, model outputs) reads `to` instead; but not node
+ * `except` (-1: none). */
+void draft_redirect(struct draft *d, struct edge from, struct edge to, int except);
+/* Takes a layer out: its readers read its input number `keep`. Then drops what was only there for it (layers that
+ * nothing reads any more, unless nothing read them in the parent either). */
+void draft_bypass(struct draft *d, int node, int keep);
+/* Takes a whole block instance out: readers of its outputs read its first input. 0 if it reads or hands out what cannot
+ * stand for each other (refused). */
+int draft_bypass_group(struct draft *d, int group);
+/* A new layer reading in[0..n_in), standing after node `after` (-1: first of all) in group `group`. cfg is copied.
+ * Returns its index. Nothing reads it yet. */
+int draft_add(struct draft *d, int after, int group, enum layer_kind kind, const void *cfg, const struct edge *in,
+	      int n_in);
+/* Expands an entry of a model's "layers" (layer, block use, repeat, list of them) with what is read at `prev`, after
+ * node `after`, in `group`. *last becomes its output. Blocks come from the model's own definitions and the env's. 1; 0:
+ * it does not fit there (refused, with the reason); -1: it is not a valid entry. */
+int draft_expand(struct draft *d, const struct json *entry, int after, int group, struct edge prev, struct edge *last,
+		 struct err *e);
+/* The kernel of a convolution or the window of a pool, with paddings that keep the output size if they did before. */
+bool draft_set_kernel(struct draft *d, int node, int rows, int columns);
+
+/* Output channels (units, features) of a layer that has such a number: a pointer into its cfg, or NULL. */
+int *draft_width(struct draft *d, int node);
+
+/* Builds: recomputes shapes forward, repairs, drops empty groups, names new layers. 1, or 0: refused. at[] (may be
+ * NULL) gets the child's node index of every draft node, -1 if gone: [n_nodes] in the arena. Layers that repairing adds
+ * become nodes of the draft. */
+int draft_build(struct graph **out, struct draft *d, int **at, struct err *e);
+
+#endif

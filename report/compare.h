@@ -1,0 +1,73 @@
+/* report/compare.h - candidates against a reference, with numbers that can be defended: what `nab compare`, `nab
+ * ablate` and `nab vary` print. Row 0 is the reference (the parent).
+ *
+ * Runs are paired by replicate seed, predictions by example: differences are crossed effects (base/stats.h). Where
+ * predictions or labels are missing, the interval is over seeds alone, and the note says so. Rows that start from
+ * inherited weights are marked and never ranked together with rows trained from scratch.
+ */
+#ifndef NAB_REPORT_COMPARE_H
+#define NAB_REPORT_COMPARE_H
+
+#include <stdbool.h>
+
+#include "base/stats.h"
+#include "report/table.h"
+#include "store/store.h"
+
+struct compare_slice { /* a named subset of the examples, of one row */
+	const char *name;
+	int64_t n;
+	double accuracy, low, high;
+	struct stats_effect effect; /* against row 0 */
+	double p;                   /* adjusted over rows and slices */
+	bool fell;                  /* significantly, also when the total rose */
+};
+
+struct compare_row {
+	int64_t candidate;
+	const char *label;
+	const char *change;           /* in words, or NULL */
+	const char *snac;             /* the model as a SNAC in text */
+	const char *unit;             /* of an ablation: what is missing; or NULL */
+	const char *control_of;       /* a capacity-matched control: of this label; or NULL */
+	bool inherited;               /* starts from weights, not from scratch */
+	int n_runs, n_done, n_paired; /* seeds */
+	int64_t params, macs;
+	double seconds; /* mean training time of a run */
+	double accuracy, low, high, spread;
+	double *per_seed;           /* [n_done] accuracies */
+	struct stats_effect effect; /* accuracy less that of row 0 */
+	double wilcoxon, wilcoxon_least, mcnemar, cliff;
+	double p, p_holm; /* of the primary test */
+	bool best;        /* not significantly worse than the best row of its kind (scratch or inherited) */
+	struct compare_slice *slices;
+	const char *state; /* "done", or why there are no numbers */
+};
+
+struct comparison {
+	const char *title, *split; /* "validation" or "test" */
+	struct compare_row *rows;
+	int n_rows;
+	const char *const *slices;
+	int n_slices;
+	int64_t n_examples;  /* 0: unknown */
+	const char *primary; /* name of the primary test */
+	const char **notes;  /* what the reader must know: "with 3 seeds Wilcoxon cannot go below 0.25" */
+	int n_notes;
+};
+
+struct compare_opts {
+	const char *const *slices; /* names of the data set's slices; NULL: all it has */
+	int n_slices;
+	bool test; /* the test split's stored predictions */
+	const char *title;
+};
+
+/* candidates[0] is the reference. Everything lives in a. */
+int compare_gather(struct comparison **out, struct store *s, const int64_t *candidates, int n,
+		   const struct compare_opts *o, struct arena *a, struct err *e);
+
+/* As a table: text, Markdown, LaTeX (booktabs), CSV, JSON by report/table.h. */
+struct table *compare_table(const struct comparison *c, struct arena *a);
+
+#endif
