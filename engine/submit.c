@@ -142,25 +142,36 @@ static int work_of(struct work **out, struct engine *g, const struct json *body,
 	return rc;
 }
 
-static int read_item(struct engine_item *item, const struct json *v, struct arena *a, struct err *e)
+static int read_graph(struct graph **out, const struct json *item, const char *key, struct arena *a, struct err *e)
 {
 	struct diag d = { 0 };
-	struct json_in in = { json_get(v, "model"), &d, "model" };
-	struct graph *graph = NULL;
-	double replicates = json_get_real(v, "replicates");
-	int rc = model_read(&graph, json_get(v, "model"), NULL, NULL, a, &in);
+	struct json_in in = { json_get(item, key), &d, key };
+	int rc = model_read(out, in.root, NULL, NULL, a, &in);
 
 	if (rc < 0)
 		diag_check(&d, ERR_INVALID, NULL, e);
 	diag_release(&d);
+	return rc;
+}
+
+static int read_item(struct engine_item *item, const struct json *v, struct arena *a, struct err *e)
+{
+	double replicates = json_get_real(v, "replicates");
+	struct graph *graph = NULL, *made_from = NULL;
+
+	if (read_graph(&graph, v, "model", a, e) < 0)
+		return -1;
+	if (json_get(v, "made_from") && read_graph(&made_from, v, "made_from", a, e) < 0)
+		return -1;
 	*item = (struct engine_item){
 		.graph = graph,
 		.recipe = json_get(v, "recipe"),
 		.label = json_string(json_get(v, "label")),
+		.made_from = made_from,
 		.change = json_get(v, "change"),
 		.replicates = replicates >= 1 && replicates <= 1000 ? (int)replicates : 0,
 	};
-	return rc;
+	return 0;
 }
 
 static int take_work(struct engine *g, const struct json *body, struct json *runs, struct err *e)
@@ -230,6 +241,8 @@ static struct json *request(const struct study *y, const char *kind, const struc
 			json_put(v, "recipe", json_copy(items[i].recipe));
 		if (items[i].label)
 			json_put(v, "label", json_str(items[i].label));
+		if (items[i].made_from)
+			json_put(v, "made_from", model_write(items[i].made_from));
 		if (items[i].change)
 			json_put(v, "change", json_copy(items[i].change));
 		json_put(v, "replicates", json_num(items[i].replicates));

@@ -388,7 +388,7 @@ out:
 
 struct adding {
 	struct work *work;
-	struct store_model model;
+	struct store_model model, made_from; /* made_from.digest NULL: of none that is to be stored with it */
 	struct store_candidate row;
 	int replicates;
 	struct arena *scratch; /* until it is stored */
@@ -463,6 +463,11 @@ static int candidate_rows(struct engine *g, void *arg, struct err *e)
 	if (store_model_put(g->store, &p->model, e) < 0)
 		return -1;
 	p->row.model = p->model.id;
+	if (p->made_from.digest) {
+		if (store_model_put(g->store, &p->made_from, e) < 0)
+			return -1;
+		p->row.parent = p->made_from.id;
+	}
 	rc = store_candidate_add(g->store, &p->row, e);
 	if (rc <= 0)
 		return rc;
@@ -532,24 +537,33 @@ static int fill_recipe(const char **out, struct fidelity *scale, const struct js
 	return 0;
 }
 
-/* What is stored and trained is the model at the scale of its fidelity; a search draws for scaled images already. */
-static int fill_scaled(struct adding *add, const struct graph *graph, const struct json *recipe,
-		       const struct proposal_fidelity *f, struct err *e)
+/* A model at a scale: what is stored and trained. A search draws for scaled images already. */
+static int fill_scaled(struct store_model *m, const struct adding *add, const struct graph *graph,
+		       const struct fidelity *scale, struct err *e)
 {
-	struct fidelity scale;
 	struct graph *scaled = (struct graph *)(uintptr_t)graph; /* only read */
-	bool whole_images;
+	bool whole_images = shape_equal(&graph->inputs[0].shape, &add->work->example);
 
-	if (fill_recipe(&add->row.recipe, &scale, recipe, f, add->scratch, e) < 0)
-		return -1;
-	whole_images = shape_equal(&graph->inputs[0].shape, &add->work->example);
-	if (scale.width != 1 || (scale.image != 1 && whole_images)) {
-		if (graph_scale(&scaled, graph, whole_images ? scale.image : 1, scale.width, add->scratch, e) < 0) {
+	if (scale->width != 1 || (scale->image != 1 && whole_images)) {
+		if (graph_scale(&scaled, graph, whole_images ? scale->image : 1, scale->width, add->scratch, e) < 0) {
 			err_within(e, "train.fidelity");
 			return -1;
 		}
 	}
-	return fill_model(&add->model, scaled, add->scratch, e);
+	return fill_model(m, scaled, add->scratch, e);
+}
+
+/* The recipe, and the model at the scale of its fidelity; the same for the model that it was made from, if given. */
+static int fill_both(struct adding *add, const struct graph *graph, const struct graph *made_from,
+		     const struct json *recipe, const struct proposal_fidelity *f, struct err *e)
+{
+	struct fidelity scale;
+
+	if (fill_recipe(&add->row.recipe, &scale, recipe, f, add->scratch, e) < 0)
+		return -1;
+	if (made_from && fill_scaled(&add->made_from, add, made_from, &scale, e) < 0)
+		return -1;
+	return fill_scaled(&add->model, add, graph, &scale, e);
 }
 
 static const char *proposal_text(const struct proposal *p, struct arena *a)
@@ -742,7 +756,8 @@ static int store_proposal(struct adding *add, struct engine *g, struct proposal 
 	add->row.key = arena_strdup(add->scratch, hash_text(hex, p->identity));
 	add->row.proposal = proposal_text(p, add->scratch);
 	name_parent(add, w, p);
-	if (fill_scaled(add, p->graph, p->recipe, &p->fidelity, e) < 0 || engine_persist(g, candidate_rows, add, e) < 0)
+	if (fill_both(add, p->graph, NULL, p->recipe, &p->fidelity, e) < 0 ||
+	    engine_persist(g, candidate_rows, add, e) < 0)
 		return -1;
 	if (!add->out)
 		return ERR(e, ERR_INVALID, w->study.study,
@@ -841,7 +856,7 @@ int work_add(struct engine *g, struct work *w, enum store_origin origin, const s
 
 	JSON_EACH(v, item->recipe)
 		json_put(recipe, json_key(v), json_copy(v));
-	TRY(fill_scaled(&add, item->graph, recipe, &p.fidelity, e));
+	TRY(fill_both(&add, item->graph, item->made_from, recipe, &p.fidelity, e));
 	p.graph = (struct graph *)(uintptr_t)item->graph; /* only read */
 	p.recipe = recipe;
 	add.replicates = item->replicates ? item->replicates : w->study.replicates;

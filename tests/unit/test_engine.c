@@ -480,10 +480,59 @@ static void trained_by_hand(void **state)
 	json_free(recipe);
 }
 
+static const char *const deeper = "{\"name\": \"deeper\", \"input\": [1, 28, 28], \"classes\": 10, \"layers\": "
+				  "[{\"avgpool2d\": {\"size\": 4}}, \"flatten\", {\"dense\": {\"units\": 12}}, "
+				  "\"relu\", {\"dense\": {\"units\": 10}}]}";
+
+/* The run's model was made from the model of this name, with this change. */
+static void assert_made_from(struct place *p, int64_t run, const char *name, const char *change)
+{
+	struct store_item item;
+	struct store_model m;
+	struct store *s;
+	int64_t line[4];
+	struct err e = { 0 };
+
+	assert_int_equal(store_open(&s, p->path, STORE_READ, &e), 0);
+	assert_int_equal(store_item_get(s, run, &item, p->a, &e), 0);
+	assert_int_equal(store_lineage(s, item.model, line, 4, &e), 2);
+	assert_int_equal(line[0], item.model);
+	assert_int_equal(line[1], item.candidate.parent);
+	assert_int_equal(store_model_get(s, line[1], &m, p->a, &e), 0);
+	assert_string_equal(m.name, name);
+	assert_string_equal(item.candidate.change, change);
+	store_close(s);
+}
+
+/* The model that a candidate was made from is stored with it, trained or not. */
+static void families(void **state)
+{
+	struct place *p = *state;
+	struct engine_item items[2] = { { .graph = model(p, lenet) },
+					{ .graph = model(p, deeper), .made_from = model(p, lenet) } };
+	struct engine_conf c = { .program = program, .store = p->path };
+	struct json *change = json_object();
+	struct engine_outcome out;
+	int64_t runs[2], alone[1];
+	struct err e = { 0 };
+
+	json_put(change, "words", json_str("a hidden layer more"));
+	items[1].change = change;
+	if (engine_train(study_of(p, "study", "child", NULL), "vary", items + 1, 1, alone, &c, &out, &e) < 0)
+		fail_msg("%s: %s", e.where, e.msg);
+	assert_made_from(p, alone[0], "net", "{\"words\":\"a hidden layer more\"}");
+	assert_int_equal(engine_train(study_of(p, "study", "both", NULL), "ablate", items, 2, runs, &c, &out, &e), 0);
+	assert_made_from(p, runs[1], "net", "{\"words\":\"a hidden layer more\"}");
+	json_free(change);
+}
+
 static void *train_beside(void *arg)
 {
 	struct place *p = arg;
-	struct engine_item item = { .graph = model(p, lenet) };
+	struct json *change = json_object();
+	struct engine_item item = {
+		.graph = model(p, lenet), .made_from = model(p, deeper), .change = change, .label = "net"
+	};
 	struct engine_conf c = { .program = program, .store = p->path };
 	const struct study *y = study_of(p, "study", "by-hand", NULL);
 	static struct engine_outcome out;
@@ -497,6 +546,8 @@ static void *train_beside(void *arg)
 		print_error("%s: %s\n", e.where, e.msg);
 		return NULL;
 	}
+	assert_made_from(p, run, "deeper", "{}");
+	json_free(change);
 	return &out;
 }
 
@@ -551,6 +602,7 @@ int main(int argc, char **argv)
 		TEST(targets_and_budgets),
 		TEST(edited_studies),
 		TEST(trained_by_hand),
+		TEST(families),
 		TEST(handed_over),
 		TEST(baselines_replicates_cache),
 		TEST(retention),
