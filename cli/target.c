@@ -172,6 +172,8 @@ static int from_store(struct cli *c, const char *text, struct store *s, struct t
 	if (!t->graph->name)
 		t->graph->name = t->name;
 	TRY(store_study_get(s, t->item.candidate.study, &y, c->arena, e));
+	t->store = arena_strdup(c->arena, store_path(s));
+	t->config = y.config;
 	if (y.data) {
 		TRY(store_data_get(s, y.data, &data, c->arena, e));
 		t->data_spec = data.spec;

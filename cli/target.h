@@ -20,6 +20,8 @@ struct target {
 	const char *weights_path; /* file of the run's final weights, or NULL */
 	struct store_item item;   /* of the run; item.run.id 0: a model file */
 	const char *recipe;       /* JSON of the run's recipe, or NULL */
+	const char *store;        /* path of the store it is in, or NULL */
+	const char *config;       /* JSON of its study, or NULL */
 	const char *data_spec;    /* JSON of the data set of its study, or NULL */
 	const char *data_digest;  /* identity (digest and splits) of the data it was trained on, or NULL */
 };
