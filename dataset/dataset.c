@@ -501,6 +501,14 @@ static int make_slices(struct holder *h, const struct json *json, struct err *e)
 	return 0;
 }
 
+bool slice_has(const struct slice *s, const struct dataset *d, uint32_t index)
+{
+	for (int i = 0; i < s->n_classes; i++)
+		if (d->label[index] == s->classes[i])
+			return true;
+	return false;
+}
+
 static void warn_of_empty_classes(const struct dataset *d)
 {
 	int64_t *count = mem_new((size_t)d->classes * sizeof *count);

@@ -84,6 +84,9 @@ int dataset_spec_read(struct dataset_spec *s, const struct json *object, const c
 /* One example as training sees it, without augmentation: out[...shape]. */
 void dataset_example(const struct dataset *d, uint32_t index, float *out);
 
+/* Whether the example belongs to a slice. */
+bool slice_has(const struct slice *s, const struct dataset *d, uint32_t index);
+
 /* Number of examples of a class in a split. */
 int64_t dataset_count(const struct dataset *d, enum split s, int class_index);
 

@@ -211,6 +211,29 @@ double evaluation_score(const struct store_evaluation *v, const char *objective)
 	return v->accuracy;
 }
 
+bool evaluation_truth(struct store_truth *out, const struct dataset *d, enum split split, struct arena *a)
+{
+	int64_t n = d->n_split[split];
+	uint16_t *label = arena_alloc(a, (size_t)n * sizeof *label + 1);
+	struct store_slice *slices = ARENA_ARRAY(a, struct store_slice, d->n_slices + 1);
+
+	if (!d->label || n < 1)
+		return false;
+	for (int64_t i = 0; i < n; i++)
+		label[i] = (uint16_t)d->label[d->split[split][i]];
+	for (int k = 0; k < d->n_slices; k++) {
+		uint8_t *member = arena_alloc(a, (size_t)n);
+
+		for (int64_t i = 0; i < n; i++)
+			member[i] = slice_has(&d->slices[k], d, d->split[split][i]);
+		slices[k] = (struct store_slice){ arena_strdup(a, d->slices[k].name), member };
+	}
+	*out = (struct store_truth){
+		.split = (int)split, .n = n, .label = label, .slices = slices, .n_slices = d->n_slices
+	};
+	return true;
+}
+
 int engine_store_evaluation(struct store *s, int64_t run, const struct evaluation *v, const struct dataset *d,
 			    struct err *e)
 {

@@ -24,6 +24,9 @@ struct json *epoch_write(const struct epoch_record *r);
 void epoch_read(struct epoch_record *r, const struct json *body);
 struct store_epoch epoch_row(const struct epoch_record *r);
 
+/* What the examples of a split are, for the store; false for data without labels. Lives in the arena. */
+bool evaluation_truth(struct store_truth *out, const struct dataset *d, enum split split, struct arena *a);
+
 /* What a study ranks by, larger is better; NAN if it is unknown. objective: as in a study. */
 double evaluation_score(const struct store_evaluation *v, const char *objective);
 

@@ -80,6 +80,8 @@ struct opening {
 	struct store_data data;
 	struct store_study row;
 	bool resumed;
+	struct store_truth truths[2]; /* of the validation and the test split */
+	int n_truths;
 };
 
 static int read_data(struct opening *o, struct err *e)
@@ -99,10 +101,25 @@ static int read_data(struct opening *o, struct err *e)
 				       .spec = printed(o->asked->dataset, w->arena),
 				       .info = printed(info, w->arena) };
 	json_free(info);
+	for (enum split k = SPLIT_VALIDATION; k <= SPLIT_TEST; k++)
+		o->n_truths += evaluation_truth(&o->truths[o->n_truths], d, k, w->arena);
 	rc = 0;
 out:
 	dataset_close(d);
 	return rc;
+}
+
+/* Labels are stored once; stores of older programs get theirs when a study is taken up again. */
+static int truth_rows(struct engine *g, const struct opening *o, struct err *e)
+{
+	for (int i = 0; i < o->n_truths; i++) {
+		struct store_truth there;
+		int found = store_truth_get(g->store, o->row.data, o->truths[i].split, &there, o->w->arena, e);
+
+		if (found < 0 || (!found && store_truth_put(g->store, o->row.data, &o->truths[i], e) < 0))
+			return -1;
+	}
+	return 0;
 }
 
 static int study_rows(struct engine *g, void *arg, struct err *e)
@@ -110,6 +127,8 @@ static int study_rows(struct engine *g, void *arg, struct err *e)
 	struct opening *o = arg;
 
 	if (o->resumed) {
+		if (truth_rows(g, o, e) < 0)
+			return -1;
 		if (store_study_set_config(g->store, o->row.id, o->row.config, e) < 0)
 			return -1;
 		return store_study_set_state(g->store, o->row.id, STUDY_OPEN, e);
@@ -117,6 +136,8 @@ static int study_rows(struct engine *g, void *arg, struct err *e)
 	if (store_data_put(g->store, &o->data, e) < 0)
 		return -1;
 	o->row.data = o->data.id;
+	if (truth_rows(g, o, e) < 0)
+		return -1;
 	return store_study_add(g->store, &o->row, e);
 }
 

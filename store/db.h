@@ -75,7 +75,7 @@ struct db_step {
 	const char *sql;
 };
 
-enum { DB_APPLICATION = 0x6e616221, DB_VERSION = 1 }; /* "nab!" */
+enum { DB_APPLICATION = 0x6e616221, DB_VERSION = 2 }; /* "nab!" */
 extern const struct db_step db_steps[DB_VERSION];
 
 /* Brings the file to version n. Each step is one transaction; a file that holds data is copied first, to

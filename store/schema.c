@@ -106,7 +106,17 @@ static const char version_1[] =
     " id INTEGER PRIMARY KEY, time REAL NOT NULL, study INTEGER REFERENCES studies,"
     " run INTEGER REFERENCES runs, kind TEXT NOT NULL, text TEXT NOT NULL) STRICT;";
 
-const struct db_step db_steps[DB_VERSION] = { { version_1 } };
+/* Labels of the examples (16 bits each) and who is in which slice (a byte each), in the order of the split. */
+static const char version_2[] =
+    "CREATE TABLE truths("
+    " data INTEGER NOT NULL REFERENCES data, split TEXT NOT NULL CHECK(split IN('train','validation','test')),"
+    " n INTEGER NOT NULL, labels BLOB NOT NULL, PRIMARY KEY(data, split)) STRICT, WITHOUT ROWID;"
+    "CREATE TABLE members("
+    " data INTEGER NOT NULL, split TEXT NOT NULL, number INTEGER NOT NULL, slice TEXT NOT NULL,"
+    " member BLOB NOT NULL, PRIMARY KEY(data, split, number), UNIQUE(data, split, slice),"
+    " FOREIGN KEY(data, split) REFERENCES truths ON DELETE CASCADE) STRICT, WITHOUT ROWID;";
+
+const struct db_step db_steps[DB_VERSION] = { { version_1 }, { version_2 } };
 
 static int apply(struct store *s, const struct db_step *step, int version, struct err *e)
 {

@@ -69,6 +69,23 @@ struct store_data {
 int store_data_put(struct store *s, struct store_data *d, struct err *e); /* finds or adds; sets d->id */
 int store_data_get(struct store *s, int64_t id, struct store_data *out, struct arena *a, struct err *e);
 
+struct store_slice {
+	const char *name;
+	const uint8_t *member; /* [n] 1 if the example belongs to it */
+};
+
+struct store_truth { /* what the examples of a split are, in its order: to judge stored predictions by */
+	int split;   /* enum split of dataset/dataset.h */
+	int64_t n;
+	const uint16_t *label; /* [n] classes */
+	const struct store_slice *slices;
+	int n_slices;
+};
+
+int store_truth_put(struct store *s, int64_t data, const struct store_truth *t, struct err *e); /* replaces */
+/* 1 found, 0 not there (a store of an older nab, or regression), -1 error. */
+int store_truth_get(struct store *s, int64_t data, int split, struct store_truth *out, struct arena *a, struct err *e);
+
 enum study_state { STUDY_OPEN, STUDY_FINISHED, STUDY_INTERRUPTED, STUDY_STATE_COUNT };
 extern const char *const study_state_names[]; /* "open", ... NULL-terminated */
 

@@ -749,27 +749,28 @@ static void random_damage(void **state)
 
 static void migrations_keep_a_copy(void **state)
 {
-	static const struct db_step steps[3] = {
+	static const struct db_step steps[4] = {
 		{ "SELECT 1" },
+		{ "SELECT 2" },
 		{ "CREATE TABLE extra(x INTEGER) STRICT; INSERT INTO extra VALUES(5)" },
 		{ "CREATE TABLE more(x INTEGER) STRICT; CREATE TABLE extra(x INTEGER)" }, /* fails half-way */
 	};
 	struct place *p = *state;
 	struct store *s = open_ok(p, STORE_CREATE), *copy;
-	char *backup = arena_printf(p->a, "%s.v1.backup", p->path);
+	char *backup = arena_printf(p->a, "%s.v2.backup", p->path);
 	struct err e = { 0 };
 	int64_t n;
 
 	add_study(p, s, "old");
-	OK(db_migrate(s, steps, 2, &bad));
+	OK(db_migrate(s, steps, 3, &bad));
 	assert_true(file_exists(backup));
 	OK(db_number(s, &n, &e, "SELECT x FROM extra", ""));
 	assert_int_equal(n, 5);
 	OK(db_number(s, &n, &e, "PRAGMA user_version", ""));
-	assert_int_equal(n, 2);
-	assert_int_equal(db_migrate(s, steps, 3, &e), -1);
+	assert_int_equal(n, 3);
+	assert_int_equal(db_migrate(s, steps, 4, &e), -1);
 	OK(db_number(s, &n, &e, "PRAGMA user_version", "")); /* the failed step left nothing behind */
-	assert_int_equal(n, 2);
+	assert_int_equal(n, 3);
 	OK(db_number(s, &n, &e, "SELECT count(*) FROM sqlite_schema WHERE name='more'", ""));
 	assert_int_equal(n, 0);
 	store_close(s);
@@ -848,6 +849,69 @@ static void network_file_systems(void **state)
 	assert_null(db_network_fs(0x01021994));                            /* tmpfs */
 }
 
+static int64_t add_data(struct place *p, struct store *s)
+{
+	struct store_data d = { .digest = word(p), .name = "n", .spec = "{}", .info = "{}" };
+
+	OK(store_data_put(s, &d, &bad));
+	return d.id;
+}
+
+static void labels_come_back(void **state)
+{
+	enum { N = 37 };
+	struct place *p = *state;
+	struct store *s = open_ok(p, STORE_CREATE);
+	uint16_t label[N];
+	uint8_t even[N], none[N] = { 0 };
+	const struct store_slice slices[] = { { "z even", even }, { "a none", none } };
+	struct store_truth t = { .split = 2, .n = N, .label = label, .slices = slices, .n_slices = 2 }, got;
+	int64_t data = add_data(p, s), other = add_data(p, s);
+	struct err e = { 0 };
+
+	for (int i = 0; i < N; i++) {
+		label[i] = (uint16_t)rng_below(&p->r, 65535);
+		even[i] = i % 2 == 0;
+	}
+	OK(store_truth_put(s, data, &t, &bad));
+	label[5] ^= 1;
+	OK(store_truth_put(s, data, &t, &bad)); /* replaces */
+	store_close(s);
+	s = open_ok(p, STORE_WRITE);
+	assert_int_equal(store_truth_get(s, data, 2, &got, p->a, &bad), 1);
+	assert_int_equal(got.n, N);
+	assert_memory_equal(got.label, label, sizeof label);
+	assert_int_equal(got.n_slices, 2);
+	assert_string_equal(got.slices[0].name, "z even"); /* in the order given */
+	assert_memory_equal(got.slices[0].member, even, N);
+	assert_memory_equal(got.slices[1].member, none, N);
+	assert_int_equal(store_truth_get(s, data, 1, &got, p->a, &bad), 0);
+	assert_int_equal(store_truth_get(s, other, 2, &got, p->a, &bad), 0);
+	OK(db_exec(s, "UPDATE members SET member=x'00' WHERE number=1", &bad));
+	assert_int_equal(store_truth_get(s, data, 2, &got, p->a, &e), -1);
+	assert_int_equal(e.code, ERR_INVALID);
+	store_close(s);
+}
+
+/* A store of the first version, as an older nab left it: a writer brings it up to date, nothing is lost. */
+static void first_version_is_brought_up_to_date(void **state)
+{
+	struct place *p = *state;
+	struct store *s = open_ok(p, STORE_CREATE);
+	struct store_truth t;
+	struct store_study y;
+
+	add_study(p, s, "old");
+	OK(db_exec(s, "DROP TABLE members; DROP TABLE truths; PRAGMA user_version=1", &bad));
+	store_close(s);
+	refused(p, STORE_READ, ERR_INVALID, "older nab");
+	s = open_ok(p, STORE_WRITE);
+	assert_true(file_exists(arena_printf(p->a, "%s.v1.backup", p->path)));
+	assert_int_equal(store_study_find(s, "old", &y, p->a, &bad), 1);
+	assert_int_equal(store_truth_get(s, 1, 1, &t, p->a, &bad), 0);
+	store_close(s);
+}
+
 static void settings_hold(void **state)
 {
 	static const struct {
@@ -860,7 +924,7 @@ static void settings_hold(void **state)
 		{ "PRAGMA cell_size_check", 1 },
 		{ "PRAGMA mmap_size", 0 },
 		{ "PRAGMA busy_timeout", 10000 },
-		{ "PRAGMA user_version", 1 },
+		{ "PRAGMA user_version", DB_VERSION },
 		{ "PRAGMA application_id", DB_APPLICATION },
 		{ "SELECT count(*) FROM sqlite_schema WHERE type='table' AND sql NOT LIKE '%STRICT%'", 0 },
 	};
@@ -882,13 +946,17 @@ static void settings_hold(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(studies_come_back),         TEST(records_come_back),       TEST(profiles_files_events),
-		TEST(candidates_are_new_once),   TEST(finished_runs_stay),      TEST(attempts_are_recovered),
-		TEST(lists_sort_and_filter),     TEST(hashes_and_lineage),      TEST(trajectories_compare),
-		TEST(cached_results_are_copied), TEST(one_writer_many_readers), TEST(killed_writer),
-		TEST(wrong_files_are_refused),   TEST(damage_is_found),         TEST(random_damage),
-		TEST(migrations_keep_a_copy),    TEST(copies_are_stores),       TEST(full_disk),
-		TEST(network_file_systems),      TEST(settings_hold),
+		TEST(studies_come_back),       TEST(records_come_back),
+		TEST(profiles_files_events),   TEST(candidates_are_new_once),
+		TEST(finished_runs_stay),      TEST(attempts_are_recovered),
+		TEST(lists_sort_and_filter),   TEST(hashes_and_lineage),
+		TEST(trajectories_compare),    TEST(cached_results_are_copied),
+		TEST(one_writer_many_readers), TEST(killed_writer),
+		TEST(wrong_files_are_refused), TEST(damage_is_found),
+		TEST(random_damage),           TEST(migrations_keep_a_copy),
+		TEST(copies_are_stores),       TEST(full_disk),
+		TEST(network_file_systems),    TEST(settings_hold),
+		TEST(labels_come_back),        TEST(first_version_is_brought_up_to_date),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
