@@ -21,17 +21,7 @@ void stats_wilson(double p, int64_t n, double *low, double *high)
 
 double stats_t95(int df)
 {
-	static const double t[] = { NAN,    12.7062, 4.3027, 3.1824, 2.7764, 2.5706, 2.4469,
-				    2.3646, 2.3060,  2.2622, 2.2281, 2.2010, 2.1788 };
-	double v = df;
-
-	if (df < 1)
-		return NAN;
-	if (df < (int)(sizeof t / sizeof *t))
-		return t[df];
-	/* Cornish-Fisher expansion about the normal quantile */
-	return z + (pow(z, 3) + z) / (4 * v) + (5 * pow(z, 5) + 16 * pow(z, 3) + 3 * z) / (96 * v * v) +
-	       (3 * pow(z, 7) + 19 * pow(z, 5) + 17 * pow(z, 3) - 15 * z) / (384 * v * v * v);
+	return stats_t_point(df);
 }
 
 int stats_mean(const double *v, int n, double *mean, double *sd)

@@ -27,24 +27,33 @@ void stats_interval(double mean, int seeds, double sd, int df, int64_t n, double
  * examples.
  */
 
+enum {
+	STATS_LEAST_SEEDS = 3,    /* from here on the interval covers, docs/measurements/coverage.md */
+	STATS_LEAST_DIFFERS = 10, /* examples per seed on which two arms must differ for it */
+	STATS_MOST_SEEDS = 100    /* that anybody would think of training */
+};
+
 struct stats_effect {
-	double mean;                /* of the differences */
-	double low, high;           /* 95 % interval for mu */
-	double error, df;           /* standard error and the degrees of freedom behind it */
+	double mean;      /* of the differences */
+	double low, high; /* 95 % interval for mu */
+	double error, df; /* standard error and the degrees of freedom behind it */
+	double p;         /* two-sided, for mu = 0: of the same t as the interval, which excludes 0 if p < 0.05 */
 	double seed, example, rest; /* variance components, not negative */
-	bool reliable;              /* enough seeds for the interval to cover 95 % by simulation, whatever dominates */
+	bool reliable;              /* the interval covers 95 % by simulation, whatever dominates */
+	const char *doubt;          /* why it is not reliable, for a note under the table; or NULL */
 };
 
 /* y: [seeds][n] row by row, differences of 0/1 correctness (-1, 0, 1). seeds >= 1, n >= 1; with one seed the seeds'
- * variance is unknown: the interval is over examples alone, and not reliable. The method and its simulated coverage:
- * docs/measurements/. */
+ * variance is unknown: the interval is over examples alone, and not reliable. NAN where n is 1. The method:
+ * base/stats_crossed.c, its simulated coverage: docs/measurements/coverage.md. */
 void stats_crossed(struct stats_effect *out, const signed char *y, int seeds, int64_t n);
-/* The same where only the means of the seeds are known (no examples): paired t over seeds. */
+/* The same where only the means of the seeds are known (no examples): paired t over seeds. NAN entries are left out.
+ * p is NAN where all differences are the same but not zero, and the interval has no width. */
 void stats_paired_t(struct stats_effect *out, const double *d, int n);
 
-/* Exact two-sided Wilcoxon signed-rank test (Wilcoxon 1945): zeros are left out, ties get middle ranks, the null
- * distribution is enumerated (n <= 50, beyond it the normal approximation with tie correction). NAN if nothing is left.
- */
+/* Exact two-sided Wilcoxon signed-rank test (Wilcoxon 1945): zeros and NANs are left out, ties get middle ranks, the
+ * null distribution is enumerated (n <= 50, beyond it the normal approximation with tie correction). Differences that
+ * are equal but for rounding (1e-9 of their size) are ties. NAN if nothing is left. */
 double stats_wilcoxon(const double *d, int n);
 /* The least p that it can give with n pairs: 2 / 2^n, at most 1. */
 double stats_wilcoxon_least(int n);
@@ -68,7 +77,10 @@ double stats_t_p(double t, double df);
 double stats_t_point(double df);
 
 /* The smallest difference in accuracy that `seeds` seeds on n examples are likely (80 %) to show at 5 %, given the
- * standard deviations between seeds (of a difference) and the share of examples on which two models disagree. */
+ * standard deviation between seeds of a difference and the share of examples on which two models disagree (the same
+ * ones for every seed: the worst case). In normal theory. NAN for one seed. */
 double stats_detectable(int seeds, int64_t n, double seed_sd, double disagree);
+/* The least number of seeds that is likely to show the difference; 0: not even STATS_MOST_SEEDS would. */
+int stats_seeds_needed(double difference, int64_t n, double seed_sd, double disagree);
 
 #endif
