@@ -331,7 +331,7 @@ static int read_share(struct builder *b, int node, const struct json *share, con
 		snprintf(flat, sizeof flat, "%s__%s", g->groups[g->open_group].id, json_string(share));
 		with = graph_find(g, flat);
 	}
-	if (with < 0)
+	if (with < 0 || with >= node) /* a layer may be called as the one outside that it shares with */
 		with = graph_find(g, json_string(share));
 	if (with < 0 || with >= node)
 		return json_bad(in, share, "there is no earlier layer \"%s\"", json_string(share));

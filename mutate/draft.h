@@ -12,6 +12,7 @@
 #ifndef NAB_MUTATE_DRAFT_H
 #define NAB_MUTATE_DRAFT_H
 
+#include "base/opt.h"
 #include "mutate/mutate.h"
 
 enum start {                 /* the values a new layer starts from when weights are inherited */
@@ -38,6 +39,9 @@ struct dnode {
 	int *out_map; /* [channels out] which of the origin's output channels each one repeats; NULL: the same ones */
 	int n_out_map;
 	enum start start; /* if origin is -1 */
+	/* private */
+	const void *given; /* cfg as it was in the parent, or when the layer was added */
+	bool named;        /* prefer is its final local id */
 };
 
 struct dgroup {
@@ -49,6 +53,8 @@ struct dgroup {
 	const char **in_names, **out_names;
 	int n_in, n_out;
 	int origin; /* group of the parent, or -1 */
+	/* private */
+	bool named;
 };
 
 struct draft {
@@ -64,6 +70,8 @@ struct draft {
 	struct mutate_log *log;
 	/* private */
 	int cap_nodes, cap_groups, cap_order;
+	struct block_set *blocks; /* that entries may use; made when first needed */
+	struct json *sources;     /* definitions that the parent lacks, by name; NULL: none */
 };
 
 struct draft *draft_new(const struct graph *g, const struct mutate_env *env, struct mutate_log *log, struct arena *a);
@@ -76,6 +84,17 @@ void draft_repair(struct draft *d, const char *fmt, ...) __attribute__((format(p
 
 /* Ids as users know them, also of new nodes ("the new conv2d"). */
 const char *draft_name(const struct draft *d, int node);
+/* What an id stands for in the draft as it is: survivors, and what earlier edits of the same list have added. 0, or -1
+ * with a suggestion. */
+int draft_find(struct draft *d, struct place *out, const char *id, struct err *e);
+/* Whether `node` makes an output's logits (mutate_is_fixed() of what it was in the parent). why may be NULL. */
+bool draft_is_fixed(const struct draft *d, int node, const char **why);
+/* Whether `group` lies in `outer` or is it; every group lies in -1, the model. */
+bool draft_within_group(const struct draft *d, int group, int outer);
+/* Readers of an edge: layers and model outputs. */
+int draft_readers(const struct draft *d, struct edge at);
+/* The longest path from an input to this edge, in layers. */
+int draft_depth(const struct draft *d, struct edge at);
 /* The shape at an edge of the draft as it stands (recomputed where the draft has changed); false if it does not fit
  * there at the moment. */
 bool draft_shape(struct draft *d, struct edge at, struct shape *out);
@@ -103,6 +122,13 @@ int draft_expand(struct draft *d, const struct json *entry, int after, int group
 /* The kernel of a convolution or the window of a pool, with paddings that keep the output size if they did before. */
 bool draft_set_kernel(struct draft *d, int node, int rows, int columns);
 
+/* The numbers of a layer's window, pointers into its cfg; those of an axis or a kind that it lacks are NULL. */
+struct window {
+	int *kernel[2], *stride[2], *dilation[2];
+	struct opt_pad *padding;
+	bool pool;
+};
+bool draft_window(struct draft *d, int node, struct window *w);
 /* Output channels (units, features) of a layer that has such a number: a pointer into its cfg, or NULL. */
 int *draft_width(struct draft *d, int node);
 
@@ -110,5 +136,15 @@ int *draft_width(struct draft *d, int node);
  * NULL) gets the child's node index of every draft node, -1 if gone: [n_nodes] in the arena. Layers that repairing adds
  * become nodes of the draft. */
 int draft_build(struct graph **out, struct draft *d, int **at, struct err *e);
+
+/* ---- what mutate/ keeps to itself --------------------------------------------------------------------------- */
+
+/* Recomputes shapes forward and repairs what does not fit; 1, or 0: refused. Part of draft_build(). */
+int draft_settle(struct draft *d);
+/* Gives every new layer and block its id. Part of draft_build(), and done after every edit, so that the next one can
+ * name them. */
+void draft_name_new(struct draft *d);
+/* Drops layers that lost their last reader. */
+void draft_prune(struct draft *d);
 
 #endif

@@ -63,6 +63,7 @@ struct mutation {
 	const char *name;       /* the key of its edits: "remove" */
 	const char *help;       /* one line */
 	unsigned at;            /* MUTATE_LAYER | MUTATE_BLOCK */
+	bool entry;             /* what stands under its key is a new entry of "layers", not the id of a place */
 	bool morph;             /* keeps the function when weights are inherited, where it says so (mutate/carry.h) */
 	const struct opt *opts; /* the sibling keys */
 	size_t cfg_size;
