@@ -18,7 +18,7 @@ struct compare_slice { /* a named subset of the examples, of one row */
 	const char *name;
 	int64_t n;
 	double accuracy, low, high;
-	struct stats_effect effect; /* against row 0 */
+	struct stats_effect effect; /* against row 0; all NAN where it is not known, as in row 0 */
 	double p;                   /* adjusted over rows and slices */
 	bool fell;                  /* significantly, also when the total rose */
 };
@@ -26,20 +26,24 @@ struct compare_slice { /* a named subset of the examples, of one row */
 struct compare_row {
 	int64_t candidate;
 	const char *label;
-	const char *change;           /* in words, or NULL */
-	const char *snac;             /* the model as a SNAC in text */
-	const char *unit;             /* of an ablation: what is missing; or NULL */
-	const char *control_of;       /* a capacity-matched control: of this label; or NULL */
+	const char *study;            /* its name */
+	const char *change;           /* in words ("words" of the stored change), or NULL */
+	const char *snac;             /* the model as a SNAC in text, or NULL */
+	const char *unit;             /* of an ablation ("unit" of the change): what is missing; or NULL */
+	const char *control_of;       /* a capacity-matched control ("control_of"): of this label; or NULL */
 	bool inherited;               /* starts from weights, not from scratch */
 	int n_runs, n_done, n_paired; /* seeds */
 	int64_t params, macs;
 	double seconds; /* mean training time of a run */
 	double accuracy, low, high, spread;
 	double *per_seed;           /* [n_done] accuracies */
-	struct stats_effect effect; /* accuracy less that of row 0 */
-	double wilcoxon, wilcoxon_least, mcnemar, cliff;
-	double p, p_holm; /* of the primary test */
-	bool best;        /* not significantly worse than the best row of its kind (scratch or inherited) */
+	uint64_t *seed;             /* [n_done] of them */
+	struct stats_effect effect; /* accuracy less that of row 0; all NAN where it is not known, as in row 0 */
+	double wilcoxon, wilcoxon_least, mcnemar, cliff; /* against row 0, or NAN */
+	double p, p_holm;                                /* of the primary test */
+	bool best;       /* not significantly worse than the best row of its kind (scratch or inherited) */
+	bool other_data; /* trained on other data than row 0: not compared */
+	bool in_order;   /* no seed in common with row 0: runs are paired in their order */
 	struct compare_slice *slices;
 	const char *state; /* "done", or why there are no numbers */
 };
@@ -63,7 +67,9 @@ struct compare_opts {
 	const char *title;
 };
 
-/* candidates[0] is the reference. Everything lives in a. */
+/* candidates[0] is the reference. Everything lives in a. Runs of one seed in both arms are a pair; if no seed is shared
+ * at all, runs are paired in their order, which is valid (they are independent) but weaker. ERR_USAGE: a slice that the
+ * data do not have, or whose members the store does not know. */
 int compare_gather(struct comparison **out, struct store *s, const int64_t *candidates, int n,
 		   const struct compare_opts *o, struct arena *a, struct err *e);
 

@@ -95,6 +95,61 @@ void escape_markdown(struct str *out, const char *s)
 	}
 }
 
+/* Latin-1 letters are the ones that every LaTeX since 2018 reads without a package. */
+static bool latex_knows(const char *c, int n)
+{
+	unsigned u = n == 2 ? ((unsigned)c[0] & 0x1f) << 6 | ((unsigned)c[1] & 0x3f) : 0;
+
+	return u >= 0xc0 && u <= 0xff && u != 0xd0 && u != 0xd7 && u != 0xde && u != 0xf0 && u != 0xf7 && u != 0xfe;
+}
+
+static const char *latex_special(char c)
+{
+	switch (c) {
+	case '\\':
+		return "\\textbackslash{}";
+	case '^':
+		return "\\textasciicircum{}";
+	case '~':
+		return "\\textasciitilde{}";
+	case '`':
+		return "\\`{}";
+	case '"':
+		return "''";
+	case '<':
+		return "$<$";
+	case '>':
+		return "$>$";
+	case '|':
+		return "$|$";
+	case '[': /* behind the end of a row, these would be an option of \\ */
+		return "{[}";
+	case '*':
+		return "{*}";
+	case '-': /* no ligatures */
+		return "{-}";
+	}
+	return NULL;
+}
+
+void escape_latex(struct str *out, const char *s)
+{
+	const char *c, *special;
+	char before = ' ';
+
+	for (int n; s && (n = next_char(&s, &c, false)); before = *c) {
+		special = latex_special(*c);
+		if (*c == '-' && isdigit((unsigned char)*s) && !isalnum((unsigned char)before))
+			special = "$-$";
+		if (n > 1)
+			str_addn(out, latex_knows(c, n) ? c : "?", latex_knows(c, n) ? (size_t)n : 1);
+		else if (special)
+			str_add(out, special);
+		else
+			str_addf(out, "%s%c", strchr("{}$&#%_", *c) ? "\\" : "", *c);
+	}
+}
+
 void escape_csv(struct str *out, const char *s)
 {
 	struct str cell = { 0 };

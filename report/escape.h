@@ -10,9 +10,11 @@ struct str;
 void escape_plain(struct str *out, const char *s);    /* one line of text for terminals and file contents */
 void escape_xml(struct str *out, const char *s);      /* text or a quoted attribute of HTML or SVG; newlines stay */
 void escape_markdown(struct str *out, const char *s); /* a cell of a Markdown table: nothing is markup */
-void escape_csv(struct str *out, const char *s);      /* a cell of RFC 4180; one that a spreadsheet would take for a
-							 formula (= + - @ tab) gets a leading ' */
-void escape_gnuplot(struct str *out, const char *s);  /* inside a single-quoted string of gnuplot, with "noenhanced" */
+/* Text of LaTeX, safe as the start of a table's cell; letters that plain pdflatex does not know become '?'. */
+void escape_latex(struct str *out, const char *s);
+void escape_csv(struct str *out, const char *s);     /* a cell of RFC 4180; one that a spreadsheet would take for a
+							formula (= + - @ tab) gets a leading ' */
+void escape_gnuplot(struct str *out, const char *s); /* inside a single-quoted string of gnuplot, with "noenhanced" */
 
 /* [A-Za-z0-9_-] of the text, other runs as one '-', at most 48 characters, never empty: for names of files. */
 void escape_file(struct str *out, const char *s);

@@ -331,7 +331,7 @@ static void rank(struct report *r, int top)
 
 /* ---- details -------------------------------------------------------------------------------------------- */
 
-static struct graph *read_graph(const struct store_model *m, struct arena *a)
+struct graph *gather_graph(const struct store_model *m, struct arena *a)
 {
 	struct graph *g = NULL;
 	struct json *doc = NULL;
@@ -355,7 +355,7 @@ static int read_details(struct report *r, struct store *s, struct report_row *w,
 
 	if (store_model_get(s, w->candidate->model, &m, r->a, e) < 0)
 		return -1;
-	w->graph = read_graph(&m, r->a);
+	w->graph = gather_graph(&m, r->a);
 	if (w->graph)
 		r->largest = fmax(r->largest, snac_largest(w->graph));
 	found = store_profile_get(s, m.id, &w->profile, r->a, e);

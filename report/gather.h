@@ -76,6 +76,9 @@ struct gather_opts {
 /* Everything lives in a. ERR_USAGE: no such study; ERR_INVALID: the store holds no study. */
 int report_gather(struct report **out, struct store *s, const struct gather_opts *o, struct arena *a, struct err *e);
 
+/* A stored model's graph, in a; NULL if it is of a newer program. */
+struct graph *gather_graph(const struct store_model *m, struct arena *a);
+
 /* "1", "2-5", or "" into buf; the dash is the text given. */
 char *place_text(char buf[32], const struct report_row *r, const char *dash);
 

@@ -2,6 +2,7 @@
 #include "report/table.h"
 
 #include <assert.h>
+#include <limits.h>
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
@@ -14,6 +15,7 @@
 struct cell {
 	double v;
 	const char *text;
+	bool bold;
 };
 
 struct table {
@@ -48,7 +50,7 @@ void table_row(struct table *t)
 		t->cells = mem_resize(t->cells, (size_t)t->cap_rows * (size_t)t->n_columns * sizeof *t->cells);
 	}
 	for (int c = 0; c < t->n_columns; c++)
-		t->cells[t->n_rows * t->n_columns + c] = (struct cell){ (double)NAN, NULL };
+		t->cells[t->n_rows * t->n_columns + c] = (struct cell){ .v = (double)NAN };
 	t->n_rows++;
 }
 
@@ -72,6 +74,11 @@ void table_put_text(struct table *t, const char *key, const char *text)
 	cell(t, key)->text = text ? arena_strdup(t->a, text) : NULL;
 }
 
+void table_bold(struct table *t, const char *key)
+{
+	cell(t, key)->bold = true;
+}
+
 void table_note(struct table *t, const char *note)
 {
 	GROW(t->notes, t->n_notes, t->cap_notes);
@@ -85,14 +92,24 @@ static bool is_empty(const struct column *c, const struct cell *v)
 	return c->type == CELL_TEXT ? !v->text || !*v->text : isnan(v->v);
 }
 
+static const struct cell *cell_at(const struct table *t, int row, int c)
+{
+	return &t->cells[row * t->n_columns + c];
+}
+
 static bool shown(const struct table *t, int c)
 {
 	if (t->columns[c].machine)
 		return false;
 	for (int i = 0; i < t->n_rows; i++)
-		if (!is_empty(&t->columns[c], &t->cells[i * t->n_columns + c]))
+		if (!is_empty(&t->columns[c], cell_at(t, i, c)))
 			return true;
 	return false;
+}
+
+static bool is_right(const struct column *c)
+{
+	return c->right || c->type != CELL_TEXT;
 }
 
 /* A cell as people read it; for texts the words as they are. */
@@ -132,26 +149,131 @@ static void pad(struct str *out, int n)
 		str_addc(out, ' ');
 }
 
-static void text_cell(struct str *line, const char *s, int width, bool right, bool last)
-{
-	int n = columns_of(s);
+/* ---- text ----------------------------------------------------------------------------------------------- */
 
-	if (right)
-		pad(line, width - n);
-	str_add(line, s);
-	if (!right && !last)
-		pad(line, width - n);
+enum { GAP = 2, WRAP_MIN = 16, INDENT = 2, HANG = 4 };
+
+struct layout {
+	const struct table *t;
+	int *w;     /* of each column; 0: not in the grid */
+	bool *bold; /* the column holds a cell that stands out */
+	int width, last, left_out;
+	bool colour;
+};
+
+static void clean_cell(struct str *out, const struct table *t, int row, int c)
+{
+	char buf[40];
+
+	str_clear(out);
+	escape_plain(out, row < 0 ? t->columns[c].title : pretty(buf, &t->columns[c], cell_at(t, row, c)));
 }
 
-/* Cuts at a character's border. */
+/* Without colours a star marks a bold cell, and blanks stand where its neighbours have none. */
+static void marked_cell(struct str *out, const struct layout *y, int row, int c)
+{
+	clean_cell(out, y->t, row, c);
+	if (y->bold[c] && !y->colour && out->len)
+		str_addc(out, row >= 0 && cell_at(y->t, row, c)->bold ? '*' : ' ');
+}
+
+static int sum_of(const struct layout *y, bool wrapped)
+{
+	int sum = -GAP;
+
+	for (int c = 0; c < y->t->n_columns; c++) {
+		bool less = wrapped && y->t->columns[c].wrap && y->w[c] > WRAP_MIN;
+
+		sum += y->w[c] ? (less ? WRAP_MIN : y->w[c]) + GAP : 0;
+	}
+	return sum;
+}
+
+/* Columns yield until the rest fits with its texts wrapped; then the texts get what is left. */
+static void fit(struct layout *y)
+{
+	while (y->width && sum_of(y, true) > y->width) {
+		int worst = -1;
+
+		for (int c = 0; c < y->t->n_columns; c++)
+			if (y->w[c] && y->t->columns[c].yields &&
+			    (worst < 0 || y->t->columns[c].yields > y->t->columns[worst].yields))
+				worst = c;
+		if (worst < 0)
+			break;
+		y->w[worst] = 0;
+		y->left_out++;
+	}
+	for (int over = sum_of(y, false) - y->width; y->width && over > 0; over--) {
+		int widest = -1;
+
+		for (int c = 0; c < y->t->n_columns; c++)
+			if (y->t->columns[c].wrap && y->w[c] > WRAP_MIN && (widest < 0 || y->w[c] > y->w[widest]))
+				widest = c;
+		if (widest < 0)
+			break;
+		y->w[widest]--;
+	}
+}
+
+static void measure(struct layout *y)
+{
+	struct str text = { 0 };
+
+	for (int c = 0; c < y->t->n_columns; c++) {
+		if (y->t->columns[c].below || !shown(y->t, c))
+			continue;
+		for (int i = 0; i < y->t->n_rows; i++)
+			y->bold[c] = y->bold[c] || cell_at(y->t, i, c)->bold;
+		for (int i = -1; i < y->t->n_rows; i++) {
+			marked_cell(&text, y, i, c);
+			y->w[c] = columns_of(str_get(&text)) > y->w[c] ? columns_of(str_get(&text)) : y->w[c];
+		}
+	}
+	str_release(&text);
+	fit(y);
+	for (int c = 0; c < y->t->n_columns; c++)
+		y->last = y->w[c] ? c : y->last;
+}
+
+/* Bytes of s that go on a line of `width`: up to the last blank, or behind the last of "-_/,;" or at any character; the
+ * blanks that follow are passed over in *next. */
+static size_t line_of(const char *s, int width, size_t *next)
+{
+	size_t end = 0, at = 0;
+	int n = 0;
+
+	for (; s[end]; end++) {
+		n += ((unsigned char)s[end] & 0xc0) != 0x80;
+		if (n > width)
+			break;
+		if (s[end] == ' ')
+			at = end;
+		else if (strchr("-_/,;", s[end]) && n < width)
+			at = end + 1;
+	}
+	if (!s[end] || width < 1)
+		at = strlen(s);
+	else if (s[end] == ' ' || !at)
+		at = end;
+	*next = at;
+	while (s[*next] == ' ')
+		++*next;
+	return at;
+}
+
+/* Cuts at a character's border; ANSI sequences take no room. */
 static void add_line(struct str *out, const struct str *line, int width)
 {
 	const char *s = str_get(line);
 	size_t end = 0;
 	int n = 0;
+	bool escape = false;
 
 	for (; s[end]; end++) {
-		n += ((unsigned char)s[end] & 0xc0) != 0x80;
+		escape = escape || s[end] == '\x1b';
+		n += !escape && ((unsigned char)s[end] & 0xc0) != 0x80;
+		escape = escape && s[end] != 'm';
 		if (width && n > width)
 			break;
 	}
@@ -161,43 +283,109 @@ static void add_line(struct str *out, const struct str *line, int width)
 	str_addc(out, '\n');
 }
 
-static void clean_cell(struct str *out, const struct table *t, int row, int c)
+static void grid_cell(struct str *line, const struct layout *y, const char *s, size_t len, int c, bool bold)
 {
-	char buf[40];
+	struct str piece = { 0 };
+	int n;
 
-	str_clear(out);
-	escape_plain(out,
-		     row < 0 ? t->columns[c].title : pretty(buf, &t->columns[c], &t->cells[row * t->n_columns + c]));
+	str_addn(&piece, s, len);
+	n = columns_of(str_get(&piece));
+	if (is_right(&y->t->columns[c]))
+		pad(line, y->w[c] - n);
+	str_addf(line, "%s%s%s", bold && len ? "\x1b[1m" : "", str_get(&piece), bold && len ? "\x1b[0m" : "");
+	if (!is_right(&y->t->columns[c]) && c != y->last)
+		pad(line, y->w[c] - n);
+	str_release(&piece);
+}
+
+static void grid_row(struct str *out, const struct layout *y, int row)
+{
+	struct str *rest = mem_new((size_t)y->t->n_columns * sizeof *rest), line = { 0 };
+	bool more = true;
+
+	for (int c = 0; c < y->t->n_columns; c++)
+		if (y->w[c])
+			marked_cell(&rest[c], y, row, c);
+	while (more) {
+		more = false;
+		str_clear(&line);
+		for (int c = 0; c < y->t->n_columns; c++) {
+			const char *s = str_get(&rest[c]);
+			size_t next = strlen(s), len = y->t->columns[c].wrap ? line_of(s, y->w[c], &next) : next;
+			struct str left = { 0 };
+
+			if (!y->w[c])
+				continue;
+			str_add(&line, line.len ? "  " : "");
+			grid_cell(&line, y, s, len, c, y->colour && row >= 0 && cell_at(y->t, row, c)->bold);
+			str_add(&left, s + next);
+			more = more || left.len;
+			str_release(&rest[c]);
+			rest[c] = left;
+		}
+		add_line(out, &line, y->width);
+	}
+	for (int c = 0; c < y->t->n_columns; c++)
+		str_release(&rest[c]);
+	mem_free(rest);
+	str_release(&line);
+}
+
+/* A paragraph: the first line indented by `first`, the others by `rest`. */
+static void paragraph(struct str *out, const char *s, int width, int first, int rest)
+{
+	for (int indent = first; *s; indent = rest) {
+		size_t next, len = line_of(s, width ? width - indent : INT_MAX, &next);
+
+		pad(out, indent);
+		str_addn(out, s, len);
+		str_addc(out, '\n');
+		s += next;
+	}
+}
+
+static void lines_below(struct str *out, const struct layout *y, int row)
+{
+	struct str text = { 0 };
+
+	for (int c = 0; c < y->t->n_columns; c++) {
+		if (!y->t->columns[c].below || y->t->columns[c].machine)
+			continue;
+		clean_cell(&text, y->t, row, c);
+		paragraph(out, str_get(&text), y->width, INDENT, HANG);
+	}
+	str_release(&text);
+}
+
+void table_text_in(struct str *out, const struct table *t, int width, bool colour)
+{
+	struct layout y = { .t = t, .width = width, .colour = colour };
+
+	y.w = mem_new((size_t)t->n_columns * sizeof *y.w);
+	y.bold = mem_new((size_t)t->n_columns * sizeof *y.bold);
+	measure(&y);
+	for (int i = -1; i < t->n_rows; i++) {
+		grid_row(out, &y, i);
+		if (i >= 0)
+			lines_below(out, &y, i);
+	}
+	for (int i = 0; i < t->n_notes; i++) {
+		str_add(out, i ? "" : "\n");
+		paragraph(out, t->notes[i], width > WRAP_MIN ? width : 0, 0, 0);
+	}
+	if (y.left_out)
+		str_addf(out, "%d column%s did not fit into %d characters; other formats have all.\n", y.left_out,
+			 y.left_out == 1 ? "" : "s", width);
+	mem_free(y.w);
+	mem_free(y.bold);
 }
 
 void table_text(struct str *out, const struct table *t, int width)
 {
-	struct str line = { 0 }, text = { 0 };
-	int *w = mem_new((size_t)t->n_columns * sizeof *w), last = 0;
-
-	for (int c = 0; c < t->n_columns; c++)
-		for (int i = -1; i < t->n_rows && shown(t, c); i++) {
-			clean_cell(&text, t, i, c);
-			w[c] = columns_of(str_get(&text)) > w[c] ? columns_of(str_get(&text)) : w[c];
-			last = c;
-		}
-	for (int i = -1; i < t->n_rows; i++) {
-		str_clear(&line);
-		for (int c = 0; c < t->n_columns; c++) {
-			if (!w[c])
-				continue;
-			clean_cell(&text, t, i, c);
-			str_add(&line, line.len ? "  " : "");
-			text_cell(&line, str_get(&text), w[c], t->columns[c].type != CELL_TEXT, c == last);
-		}
-		add_line(out, &line, width);
-	}
-	for (int i = 0; i < t->n_notes; i++)
-		str_addf(out, "%s%s\n", i ? "" : "\n", t->notes[i]);
-	mem_free(w);
-	str_release(&line);
-	str_release(&text);
+	table_text_in(out, t, width, false);
 }
+
+/* ---- Markdown ------------------------------------------------------------------------------------------- */
 
 void table_markdown(struct str *out, const struct table *t)
 {
@@ -207,16 +395,17 @@ void table_markdown(struct str *out, const struct table *t)
 		str_add(out, "|");
 		for (int c = 0; c < t->n_columns; c++) {
 			const struct column *k = &t->columns[c];
+			bool bold = i >= 0 && cell_at(t, i, c)->bold && !is_empty(k, cell_at(t, i, c));
 
 			if (!shown(t, c))
 				continue;
 			if (i == -1) {
-				str_add(out, k->type == CELL_TEXT ? " --- |" : " ---: |");
+				str_add(out, is_right(k) ? " ---: |" : " --- |");
 				continue;
 			}
-			str_addc(out, ' ');
-			escape_markdown(out, i == -2 ? k->title : pretty(buf, k, &t->cells[i * t->n_columns + c]));
-			str_add(out, " |");
+			str_add(out, bold ? " **" : " ");
+			escape_markdown(out, i == -2 ? k->title : pretty(buf, k, cell_at(t, i, c)));
+			str_add(out, bold ? "** |" : " |");
 		}
 		str_addc(out, '\n');
 	}
@@ -225,6 +414,68 @@ void table_markdown(struct str *out, const struct table *t)
 		escape_markdown(out, t->notes[i]);
 		str_addc(out, '\n');
 	}
+}
+
+/* ---- LaTeX ---------------------------------------------------------------------------------------------- */
+
+static void latex_row(struct str *out, const struct table *t, int row)
+{
+	const char *sep = "";
+	char buf[40];
+
+	for (int c = 0; c < t->n_columns; c++) {
+		bool bold;
+
+		if (t->columns[c].below || !shown(t, c))
+			continue;
+		bold = row >= 0 && cell_at(t, row, c)->bold;
+		str_addf(out, "%s%s", sep, bold ? "\\textbf{" : "");
+		escape_latex(out, row < 0 ? t->columns[c].title : pretty(buf, &t->columns[c], cell_at(t, row, c)));
+		str_add(out, bold ? "}" : "");
+		sep = " & ";
+	}
+	str_add(out, " \\\\\n");
+}
+
+static void latex_below(struct str *out, const struct table *t, int row, int columns)
+{
+	for (int c = 0; c < t->n_columns; c++) {
+		const struct cell *v = cell_at(t, row, c);
+
+		if (!t->columns[c].below || t->columns[c].machine || is_empty(&t->columns[c], v))
+			continue;
+		str_addf(out, "\\multicolumn{%d}{@{\\quad}p{0.9\\linewidth}@{}}{\\footnotesize ", columns);
+		escape_latex(out, v->text);
+		str_add(out, "} \\\\\n");
+	}
+}
+
+void table_latex(struct str *out, const struct table *t)
+{
+	int columns = 0;
+
+	str_add(out, "% \\usepackage{booktabs}\n\\begin{tabular}{@{}");
+	for (int c = 0; c < t->n_columns; c++)
+		if (!t->columns[c].below && shown(t, c)) {
+			str_add(out, is_right(&t->columns[c]) ? "r" : "l");
+			columns++;
+		}
+	str_add(out, "@{}}\n\\toprule\n");
+	latex_row(out, t, -1);
+	str_add(out, "\\midrule\n");
+	for (int i = 0; i < t->n_rows; i++) {
+		latex_row(out, t, i);
+		latex_below(out, t, i, columns);
+	}
+	str_add(out, "\\bottomrule\n\\end{tabular}\n");
+	if (!t->n_notes)
+		return;
+	str_add(out, "\\par\\smallskip\\noindent\n\\begin{minipage}{\\linewidth}\\footnotesize\n");
+	for (int i = 0; i < t->n_notes; i++) {
+		escape_latex(out, t->notes[i]);
+		str_add(out, "\\par\n");
+	}
+	str_add(out, "\\end{minipage}\n");
 }
 
 /* ---- for machines --------------------------------------------------------------------------------------- */
@@ -287,4 +538,36 @@ struct json *table_json(const struct table *t)
 	for (int i = 0; i < t->n_notes; i++)
 		json_push(notes, json_str(t->notes[i]));
 	return out;
+}
+
+/* ---- by name -------------------------------------------------------------------------------------------- */
+
+const char *const table_format_names[] = { "text", "markdown", "latex", "csv", "json", NULL };
+
+void table_print(struct str *out, const struct table *t, enum table_format format, int width, bool colour)
+{
+	struct json *j;
+
+	switch (format) {
+	case TABLE_TEXT:
+		table_text_in(out, t, width, colour);
+		break;
+	case TABLE_MARKDOWN:
+		table_markdown(out, t);
+		break;
+	case TABLE_LATEX:
+		table_latex(out, t);
+		break;
+	case TABLE_CSV:
+		table_csv(out, t);
+		break;
+	case TABLE_JSON:
+		j = table_json(t);
+		json_pretty(out, j);
+		str_addc(out, '\n');
+		json_free(j);
+		break;
+	case TABLE_FORMAT_COUNT:
+		break;
+	}
 }

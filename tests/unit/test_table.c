@@ -87,10 +87,13 @@ static void random_bytes_stay_harmless(void **state)
 static struct table *sample(struct arena *a)
 {
 	static const struct column columns[] = {
-		{ "name", "model", CELL_TEXT, false, false },      { "hash", "", CELL_TEXT, true, false },
-		{ "acc", "accuracy %", CELL_SHARE, false, false }, { "params", "parameters", CELL_WHOLE, false, false },
-		{ "none", "never", CELL_WHOLE, false, false },     { "s", "seconds", CELL_SECONDS, false, false },
-		{ "rank", "rank", CELL_TEXT, false, true },
+		{ .key = "name", .title = "model", .type = CELL_TEXT },
+		{ .key = "hash", .title = "", .type = CELL_TEXT, .machine = true },
+		{ .key = "acc", .title = "accuracy %", .type = CELL_SHARE },
+		{ .key = "params", .title = "parameters", .type = CELL_WHOLE },
+		{ .key = "none", .title = "never", .type = CELL_WHOLE },
+		{ .key = "s", .title = "seconds", .type = CELL_SECONDS },
+		{ .key = "rank", .title = "rank", .type = CELL_TEXT, .people = true },
 	};
 	struct table *t = table_new(a, columns, 7);
 

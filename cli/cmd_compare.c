@@ -1,0 +1,184 @@
+/* cli/cmd_compare.c - nab compare: models of a store side by side, with differences to the first of them. */
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/mem.h"
+#include "cli/comparison.h"
+#include "cli/target.h"
+
+enum sort { SORT_GIVEN, SORT_ACCURACY, SORT_PARAMS, SORT_MACS, SORT_TIME, SORT_NAME };
+static const char *const sort_names[] = { "given", "accuracy", "params", "macs", "time", "name", NULL };
+
+struct flags {
+	const char *store, *study, *output;
+	int format, sort;
+	struct opt_strs slice;
+	bool test;
+};
+
+static const struct opt flags[] = {
+	OPT_STR(struct flags, store, NULL, "the store; default: $NAB_STORE, else the only *.db file here"),
+	OPT_STR(struct flags, study, NULL,
+		"all of this study; the reference is the model named, else the parent of the others, else the first "
+		"baseline"),
+	OPT_ENUM(struct flags, format, TABLE_TEXT, table_format_names, "of the table"),
+	OPT_STR(struct flags, output, NULL, "file for it (also -o)"),
+	OPT_BOOL(struct flags, test, 0, "what was seen on the test split (`nab test`) instead of the validation split"),
+	OPT_STRS(struct flags, slice, "a slice of the data to show and to test; may be repeated (default: all)"),
+	OPT_ENUM(struct flags, sort, SORT_GIVEN, sort_names,
+		 "order of the rows below the reference: best accuracy or least of the others first"),
+	OPT_END,
+};
+
+struct list {
+	int64_t *id;
+	int n, cap;
+};
+
+static void add(struct list *l, int64_t id)
+{
+	for (int i = 0; i < l->n; i++)
+		if (l->id[i] == id)
+			return;
+	GROW(l->id, l->n, l->cap);
+	l->id[l->n++] = id;
+}
+
+static int add_named(struct cli *c, struct store *s, struct list *l, struct err *e)
+{
+	for (int i = 0; i < c->n_args; i++) {
+		struct store_run r;
+		int64_t run;
+
+		if (store_resolve(s, c->args[i], 0, &run, e) < 0 || store_run_get(s, run, &r, c->arena, e) < 0)
+			return -1;
+		add(l, r.candidate);
+	}
+	return 0;
+}
+
+/* The candidate that others were made from, else the first baseline, else the first of all. */
+static int64_t reference(const struct store_candidate *all, int n)
+{
+	int64_t baseline = 0;
+
+	for (int i = 0; i < n; i++) {
+		for (int k = 0; k < n && !all[i].change; k++)
+			if (k != i && all[k].parent == all[i].model)
+				return all[i].id;
+		if (!baseline && all[i].origin == ORIGIN_BASELINE)
+			baseline = all[i].id;
+	}
+	return baseline ? baseline : all[0].id;
+}
+
+static int add_study(struct cli *c, struct store *s, const char *name, struct list *l, struct err *e)
+{
+	struct store_candidate *all;
+	struct store_study y;
+	int n, found = store_study_find(s, name, &y, c->arena, e);
+
+	if (found < 0)
+		return -1;
+	if (!found)
+		return ERR(e, ERR_USAGE, "--study", "the store has no study \"%s\" (`nab status` lists them)", name);
+	if (store_candidates(s, y.id, &all, &n, c->arena, e) < 0)
+		return -1;
+	if (n && !l->n)
+		add(l, reference(all, n));
+	for (int i = 0; i < n; i++)
+		add(l, all[i].id);
+	return 0;
+}
+
+/* ---- order ---------------------------------------------------------------------------------------------- */
+
+static double key_of(const struct compare_row *w, enum sort by)
+{
+	switch (by) {
+	case SORT_ACCURACY:
+		return -w->accuracy;
+	case SORT_PARAMS:
+		return (double)w->params;
+	case SORT_MACS:
+		return (double)w->macs;
+	case SORT_TIME:
+		return w->seconds;
+	case SORT_GIVEN:
+	case SORT_NAME:
+		break;
+	}
+	return 0;
+}
+
+static bool comes_after(const struct compare_row *a, const struct compare_row *b, enum sort by)
+{
+	double x = key_of(a, by), y = key_of(b, by);
+
+	if (by == SORT_NAME)
+		return strcmp(a->label, b->label) > 0;
+	return isnan(x) ? !isnan(y) : x > y;
+}
+
+/* Insertion: stable, and tables are short. */
+static void sort_rows(struct comparison *m, enum sort by)
+{
+	for (int i = 2; i < m->n_rows && by != SORT_GIVEN; i++) {
+		struct compare_row w = m->rows[i];
+		int k = i;
+
+		for (; k > 1 && comes_after(&m->rows[k - 1], &w, by); k--)
+			m->rows[k] = m->rows[k - 1];
+		m->rows[k] = w;
+	}
+}
+
+/* ---- running -------------------------------------------------------------------------------------------- */
+
+static int compare(struct cli *c, struct store *s, struct list *l, struct err *e)
+{
+	const struct flags *f = c->flags;
+	struct compare_opts o = { .slices = f->slice.n ? f->slice.v : NULL, .n_slices = f->slice.n, .test = f->test };
+	struct comparison *m;
+
+	if (add_named(c, s, l, e) < 0 || (f->study && add_study(c, s, f->study, l, e) < 0))
+		return -1;
+	if (!l->n)
+		return ERR(e, ERR_USAGE, f->study ? f->study : NULL,
+			   f->study ? "the study has no models yet"
+				    : "name models to compare, or a study with --study");
+	o.title = f->study;
+	if (compare_gather(&m, s, l->id, l->n, &o, c->arena, e) < 0)
+		return -1;
+	sort_rows(m, (enum sort)f->sort);
+	return cli_print_comparison(c, m, (enum table_format)f->format, f->output, e);
+}
+
+static int run(struct cli *c, struct err *e)
+{
+	const struct flags *f = c->flags;
+	struct list l = { 0 };
+	struct store *s;
+	int rc;
+
+	if (cli_open_store(c, f->store, &s, e) < 0)
+		return -1;
+	rc = compare(c, s, &l, e);
+	store_close(s);
+	mem_free(l.id);
+	return rc;
+}
+
+const struct command command_compare = {
+	.name = "compare",
+	.usage = "MODEL... [flags]",
+	.help = "models of a store against the first of them: differences with intervals and tests",
+	.more = "  nab compare lenet5 best --store fashion.db\n"
+		"  nab compare --study resnet8-ablate --format latex -o ablation.tex\n"
+		"  nab compare best 12 31 --slice cats-and-birds --test",
+	.flags = flags,
+	.flags_size = sizeof(struct flags),
+	.max_args = -1,
+	.run = run,
+};
