@@ -16,6 +16,8 @@ _Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "arrays are written as
 
 enum { PREFIX = 8, HEADER_MAX = 100000000 };
 
+static const int64_t HUGE_COUNT = INT64_MAX / 8;
+
 int64_t safetensor_count(const struct safetensor *t)
 {
 	int64_t n = 1;
@@ -197,32 +199,53 @@ static int check_shape(const struct safetensor *t, const struct json *shape, con
 	return 0;
 }
 
-/* Checks one entry of the header and says where its data lie. */
-static int check_entry(struct span *span, const struct safetensor *t, const struct json *v, int64_t data_len,
-		       const char *name, struct err *e)
+/* The span of an entry in whole bytes, `want` of them. */
+static int check_span(struct span *span, const struct json *offsets, int64_t want, int64_t data_len, const char *name,
+		      struct err *e)
+{
+	span->begin = whole(json_first(offsets));
+	span->end = whole(json_next(json_first(offsets)));
+	if (span->begin < 0 || span->end < span->begin || span->end > data_len)
+		return ERR(e, ERR_INVALID, name, "the data of \"%s\" lie outside the file (it is truncated or damaged)",
+			   span->name);
+	if (want >= 0 && span->end - span->begin != want)
+		return ERR(e, ERR_INVALID, name, "the data of \"%s\" hold %lld bytes, its shape needs %lld", span->name,
+			   (long long)(span->end - span->begin), (long long)want);
+	return 0;
+}
+
+/* An entry {dtype, shape, data_offsets}. */
+static int check_form(const struct json *v, const char *tensor, const char *name, struct err *e)
 {
 	const struct json *dtype = json_get(v, "dtype"), *offsets = json_get(v, "data_offsets");
 
 	if (json_type(v) != JSON_OBJECT || json_count(v) != 3 || !json_string(dtype) || !json_get(v, "shape") ||
 	    json_type(offsets) != JSON_ARRAY || json_count(offsets) != 2)
 		return ERR(e, ERR_INVALID, name, "the header entry of \"%s\" is not {dtype, shape, data_offsets}",
-			   t->name);
-	if (strcmp(json_string(dtype), "F32") != 0)
+			   tensor);
+	return 0;
+}
+
+static int check_f32(const struct json *v, const char *tensor, const char *name, struct err *e)
+{
+	const char *dtype = json_string(json_get(v, "dtype"));
+
+	if (strcmp(dtype, "F32") != 0)
 		return ERR(e, ERR_INVALID, name, "\"%s\" is stored as %.20s; only F32 is read: convert it first",
-			   t->name, json_string(dtype));
-	if (check_shape(t, json_get(v, "shape"), name, e) < 0)
+			   tensor, dtype);
+	return 0;
+}
+
+/* Checks one entry of the header and says where its data lie. */
+static int check_entry(struct span *span, const struct safetensor *t, const struct json *v, int64_t data_len,
+		       const char *name, struct err *e)
+{
+	if (check_form(v, t->name, name, e) < 0 || check_f32(v, t->name, name, e) < 0 ||
+	    check_shape(t, json_get(v, "shape"), name, e) < 0)
 		return -1;
 	span->name = t->name;
-	span->begin = whole(json_first(offsets));
-	span->end = whole(json_next(json_first(offsets)));
-	if (span->begin < 0 || span->end < span->begin || span->end > data_len)
-		return ERR(e, ERR_INVALID, name, "the data of \"%s\" lie outside the file (it is truncated or damaged)",
-			   t->name);
-	if (span->end - span->begin != safetensor_count(t) * (int64_t)sizeof(float))
-		return ERR(e, ERR_INVALID, name, "the data of \"%s\" hold %lld bytes, its shape needs %lld", t->name,
-			   (long long)(span->end - span->begin),
-			   (long long)(safetensor_count(t) * (int64_t)sizeof(float)));
-	return 0;
+	return check_span(span, json_get(v, "data_offsets"), safetensor_count(t) * (int64_t)sizeof(float), data_len,
+			  name, e);
 }
 
 static int check_layout(struct span *spans, int n, int64_t data_len, const char *name, struct err *e)
@@ -308,5 +331,82 @@ int safetensors_load(struct safetensor *t, int n, const char *path, struct err *
 		return -1;
 	rc = safetensors_parse(t, n, bytes, len, path, e);
 	mem_free(bytes);
+	return rc;
+}
+
+/* ---- files of unknown contents -------------------------------------------------------------------------- */
+
+static int read_shape(struct safetensor_found *t, const struct json *shape, const char *name, struct err *e)
+{
+	t->count = 1;
+	if (json_type(shape) != JSON_ARRAY || json_count(shape) > SAFETENSOR_DIMS)
+		return ERR(e, ERR_INVALID, name, "\"%s\" has no shape of at most %d sizes", t->name, SAFETENSOR_DIMS);
+	JSON_EACH(v, shape) {
+		int64_t d = whole(v);
+
+		if (d < 0 || (d && t->count > HUGE_COUNT / d))
+			return ERR(e, ERR_INVALID, name, "\"%s\" has a shape that makes no sense", t->name);
+		t->d[t->rank++] = d;
+		t->count *= d;
+	}
+	return 0;
+}
+
+static bool is_counter(const char *name)
+{
+	static const char tail[] = "num_batches_tracked";
+	size_t n = strlen(name), m = sizeof tail - 1;
+
+	return n >= m && strcmp(name + n - m, tail) == 0;
+}
+
+static int list_entry(struct safetensor_found *t, struct span *span, const struct json *v, const char *data,
+		      int64_t data_len, const char *name, struct err *e)
+{
+	bool counter = is_counter(t->name);
+	int64_t want;
+
+	span->name = t->name;
+	if (check_form(v, t->name, name, e) < 0 || (!counter && check_f32(v, t->name, name, e) < 0) ||
+	    read_shape(t, json_get(v, "shape"), name, e) < 0)
+		return -1;
+	want = counter ? -1 : t->count * (int64_t)sizeof(float);
+	if (check_span(span, json_get(v, "data_offsets"), want, data_len, name, e) < 0)
+		return -1;
+	t->data = data + span->begin;
+	return !counter;
+}
+
+int safetensors_list(struct safetensor_found **out, int *n, const char *bytes, size_t len, const char *name,
+		     struct arena *a, struct err *e)
+{
+	struct json *header = NULL;
+	struct span *spans = NULL;
+	const char *data = NULL;
+	int64_t data_len = 0;
+	int found = 0, rc = -1;
+
+	*n = 0;
+	if (parse_header(&header, &data, &data_len, bytes, len, name, e) < 0)
+		return -1;
+	*out = ARENA_ARRAY(a, struct safetensor_found, json_count(header) + 1);
+	spans = mem_new((size_t)(json_count(header) + 1) * sizeof *spans);
+	JSON_EACH(v, header) {
+		struct safetensor_found *t = &(*out)[*n];
+		int listed;
+
+		if (strcmp(json_key(v), "__metadata__") == 0) {
+			TRY(check_meta(v, name, e));
+			continue;
+		}
+		*t = (struct safetensor_found){ .name = arena_strdup(a, json_key(v)) };
+		listed = list_entry(t, &spans[found++], v, data, data_len, name, e);
+		TRY(listed);
+		*n += listed;
+	}
+	rc = check_layout(spans, found, data_len, name, e);
+out:
+	mem_free(spans);
+	json_free(header);
 	return rc;
 }

@@ -16,6 +16,7 @@
 
 #include "base/err.h"
 
+struct arena;
 struct json;
 
 enum { SAFETENSOR_DIMS = 8 };
@@ -36,5 +37,17 @@ int safetensors_save(const char *path, const struct safetensor *t, int n, const 
  * `name` is used in messages. On failure the data are undefined. */
 int safetensors_parse(struct safetensor *t, int n, const char *bytes, size_t len, const char *name, struct err *e);
 int safetensors_load(struct safetensor *t, int n, const char *path, struct err *e);
+
+/* What a file of unknown contents holds: its arrays in the order of its header, in the arena; their data stand in
+ * `bytes` (at any alignment). PyTorch's counters of batches ("num_batches_tracked", whole numbers) are passed over. */
+struct safetensor_found {
+	const char *name;
+	int rank;
+	int64_t d[SAFETENSOR_DIMS], count;
+	const char *data; /* [count] floats */
+};
+
+int safetensors_list(struct safetensor_found **out, int *n, const char *bytes, size_t len, const char *name,
+		     struct arena *a, struct err *e);
 
 #endif

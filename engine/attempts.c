@@ -33,31 +33,6 @@ static struct json *parsed(const char *text)
 	return v;
 }
 
-static int put_parent(struct engine *g, struct json *body, const struct candidate *c, struct arena *a, struct err *e)
-{
-	struct json *from = json_object();
-	struct store_item item;
-	struct store_model m;
-	char *weights;
-	int rc = -1;
-
-	if (c->resumes) {
-		json_put(from, "checkpoint", json_str(file_of_run(g, c->start_run, FILE_CHECKPOINT, a)));
-		json_put(body, "continue", from);
-		return 0;
-	}
-	TRY(store_item_get(g->store, c->start_run, &item, a, e));
-	TRY(store_model_get(g->store, item.model, &m, a, e));
-	TRY(engine_weights_path(&weights, g->store, c->start_run, a, e));
-	json_put(from, "model", parsed(m.json));
-	json_put(from, "weights", json_str(weights));
-	json_put(body, "inherit", json_copy(from));
-	rc = 0;
-out:
-	json_free(from);
-	return rc;
-}
-
 /* Bytes of the machine, or of the control group that this process is in: a run that plans more is out of memory. The
  * number of slots does not matter here, so that it does not matter for results. */
 static int64_t memory_there(void)
@@ -73,9 +48,8 @@ static int64_t memory_there(void)
 	return all;
 }
 
-static int run_body(struct json **out, struct engine *g, const struct slot *s, struct arena *a, struct err *e)
+static int run_body(struct json **out, struct engine *g, const struct job *t, struct arena *a, struct err *e)
 {
-	const struct job *t = s->job;
 	const struct candidate *c = t->candidate;
 	const struct study *y = &c->work->study;
 	struct json *body = json_object();
@@ -85,7 +59,6 @@ static int run_body(struct json **out, struct engine *g, const struct slot *s, s
 	if (store_model_get(g->store, c->model, &m, a, e) < 0)
 		return -1;
 	json_put(body, "run", json_i64(t->id));
-	json_put(body, "attempt", json_i64(s->attempt.id));
 	json_put(body, "model", parsed(m.json));
 	json_put(body, "recipe", parsed(c->recipe));
 	json_put(body, "seed", json_u64(t->seed));
@@ -99,7 +72,7 @@ static int run_body(struct json **out, struct engine *g, const struct slot *s, s
 	json_put(body, "checkpoint", json_str(file_of_run(g, t->id, FILE_CHECKPOINT, a)));
 	json_put(body, "every", json_num(y->limits.checkpoint_every));
 	json_put(body, "weights", json_str(file_of_run(g, t->id, FILE_WEIGHTS, a)));
-	return c->start_run ? put_parent(g, body, c, a, e) : 0;
+	return 0;
 }
 
 static int begin_row(struct engine *g, void *arg, struct err *e)
@@ -137,30 +110,88 @@ static int recipe_epochs(const struct candidate *c)
 	return n >= 1 ? (int)n : 0;
 }
 
-int attempt_begin(struct engine *g, struct slot *s, struct job *t, struct err *e)
+static struct store_result no_result(enum run_state state, const char *reason, int epochs)
 {
-	struct arena *a = arena_new();
-	struct json *body = NULL;
-	int rc = -1;
+	double none = (double)NAN;
 
-	s->job = t;
-	s->attempt = (struct store_attempt){ .run = t->id, .device = s->device, .host = g->host, .pid = (int)s->pid };
-	TRY(engine_persist(g, begin_row, &s->attempt, e));
+	return (struct store_result){ .state = state,
+				      .reason = reason,
+				      .epochs = epochs,
+				      .best_accuracy = none,
+				      .score = none,
+				      .train_loss = none,
+				      .train_accuracy = none,
+				      .val_loss = none,
+				      .val_accuracy = none,
+				      .seconds = none };
+}
+
+struct refusal {
+	int64_t run;
+	struct store_result result;
+};
+
+static int refusal_rows(struct engine *g, void *arg, struct err *e)
+{
+	struct refusal *r = arg;
+
+	return store_result_put(g->store, r->run, &r->result, e);
+}
+
+/* A run that cannot be started ends without an attempt. */
+static int refuse(struct engine *g, struct job *t, const char *why, struct err *e)
+{
+	struct refusal r = { t->id, no_result(STATE_INFEASIBLE, why, 0) };
+	struct slot none = { .index = -1, .job = t, .loss = (double)NAN };
+	struct engine_event v = event_of(ENGINE_RESULT, &none);
+
+	if (engine_persist(g, refusal_rows, &r, e) < 0)
+		return -1;
+	t->state = v.state = STATE_INFEASIBLE;
+	v.text = why;
+	if (work_settle(g, t->candidate->work, t->candidate, e) < 0)
+		return -1;
+	engine_emit(g, v);
+	return 0;
+}
+
+static void take_slot(struct engine *g, struct slot *s, struct job *t, struct arena *a)
+{
 	t->state = STATE_RUNNING;
 	t->held = true;
 	s->had_checkpoint = file_exists(file_of_run(g, t->id, FILE_CHECKPOINT, a));
 	s->state = SLOT_BUSY;
 	s->epoch = 0;
+	s->epochs = recipe_epochs(t->candidate);
 	s->step = s->steps = 0;
 	s->loss = (double)NAN;
 	s->heard = clock_mono();
 	s->oom_kills = oom_kills();
 	s->stopping = false;
-	TRY(run_body(&body, g, s, a, e));
+}
+
+int attempt_begin(struct engine *g, struct slot *s, struct job *t, struct err *e)
+{
+	struct arena *a = arena_new();
+	struct json *body = NULL;
+	char why[240];
+	int rc = -1, can;
+
+	TRY(run_body(&body, g, t, a, e));
+	can = origin_put(body, g, t, why, sizeof why, e);
+	TRY(can);
+	if (!can) {
+		rc = refuse(g, t, why, e) < 0 ? -1 : 1;
+		goto out;
+	}
+	s->job = t;
+	s->attempt = (struct store_attempt){ .run = t->id, .device = s->device, .host = g->host, .pid = (int)s->pid };
+	TRY(engine_persist(g, begin_row, &s->attempt, e));
+	take_slot(g, s, t, a);
+	json_put(body, "attempt", json_i64(s->attempt.id));
 	/* a worker that has ended meanwhile is noticed when its socket is read */
 	message_send(s->channel.fd, MESSAGE_RUN, body, NULL, 0, NULL);
 	body = NULL;
-	s->epochs = recipe_epochs(t->candidate);
 	engine_emit(g, event_of(ENGINE_RUN, s));
 	rc = 0;
 out:
@@ -291,22 +322,6 @@ static int conclude(struct engine *g, struct ending *end, struct err *e)
 		return -1;
 	engine_emit(g, v);
 	return 0;
-}
-
-static struct store_result no_result(enum run_state state, const char *reason, int epochs)
-{
-	double none = (double)NAN;
-
-	return (struct store_result){ .state = state,
-				      .reason = reason,
-				      .epochs = epochs,
-				      .best_accuracy = none,
-				      .score = none,
-				      .train_loss = none,
-				      .train_accuracy = none,
-				      .val_loss = none,
-				      .val_accuracy = none,
-				      .seconds = none };
 }
 
 /* ---- what workers say ----------------------------------------------------------------------------------- */

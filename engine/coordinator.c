@@ -140,25 +140,35 @@ static int next_job(struct job **out, struct engine *g, struct err *e)
 	}
 }
 
-static int dispatch(struct engine *g, struct err *e)
+/* Gives a free slot something to do: 1, or 0 if there is nothing now. */
+static int occupy(struct engine *g, struct slot *s, struct err *e)
 {
 	struct job *t = NULL;
+	int refused;
 
-	for (int i = 0; i < g->n_slots && !g->signals; i++) {
-		struct slot *s = &g->slots[i];
-
-		if ((s->state != SLOT_IDLE && s->state != SLOT_DOWN) || clock_mono() < s->not_before)
-			continue;
+	do {
 		if (next_job(&t, g, e) < 0)
 			return -1;
 		if (!t)
 			return 0;
-		if (s->state == SLOT_DOWN) {
-			if (slot_start(g, s, e) < 0)
-				return -1;
-		} else if (attempt_begin(g, s, t, e) < 0) {
-			return -1;
-		}
+		if (s->state == SLOT_DOWN)
+			return slot_start(g, s, e) < 0 ? -1 : 1;
+		refused = attempt_begin(g, s, t, e);
+	} while (refused == 1);
+	return refused < 0 ? -1 : 1;
+}
+
+static int dispatch(struct engine *g, struct err *e)
+{
+	for (int i = 0; i < g->n_slots && !g->signals; i++) {
+		struct slot *s = &g->slots[i];
+		int rc;
+
+		if ((s->state != SLOT_IDLE && s->state != SLOT_DOWN) || clock_mono() < s->not_before)
+			continue;
+		rc = occupy(g, s, e);
+		if (rc <= 0)
+			return rc;
 	}
 	return 0;
 }

@@ -70,12 +70,7 @@ static int train_here(const struct study *y, const char *kind, const struct engi
 	TRY(engine_open(&g, y, c, e));
 	TRY(work_open(&w, &g, y, kind, e));
 	add_work(&g, w);
-	for (int i = 0; i < n; i++) {
-		struct candidate *made;
-
-		TRY(work_add(&g, w, ORIGIN_USER, &items[i], &made, e));
-		runs[i] = made->jobs[0].id;
-	}
+	TRY(work_add_items(&g, w, items, n, runs, e));
 	TRY(engine_run(&g, e));
 	rc = sum_up(&g, w, out, e);
 out:

@@ -17,7 +17,7 @@ char *file_of_run(const struct engine *g, int64_t run, enum file_kind kind, stru
 }
 
 /* The less useful first: checkpoints of finished runs, then weights of runs that failed or score low. What a run needs
- * to go on, and the weights of the best one, are never deleted. */
+ * to go on or to start from, and the weights of the best one, are never deleted. */
 static int by_use(const void *x, const void *y)
 {
 	const struct store_file *a = x, *b = y;
@@ -37,23 +37,32 @@ static int drop_file(struct engine *g, void *arg, struct err *e)
 	return store_file_drop(g->store, f->run, f->kind, e);
 }
 
+static bool among(const int64_t *list, int n, int64_t run)
+{
+	for (int i = 0; i < n; i++)
+		if (list[i] == run)
+			return true;
+	return false;
+}
+
 int files_retain(struct engine *g, struct work *w, struct err *e)
 {
 	struct arena *a = arena_new();
 	struct store_file *files;
-	int64_t total = 0;
-	int n, rc = -1;
+	int64_t total = 0, *needed = NULL;
+	int n, n_needed, rc = -1;
 
 	if (w->study.limits.max_disk <= 0) {
 		arena_free(a);
 		return 0;
 	}
 	TRY(store_files(g->store, 0, &files, &n, a, e));
+	TRY(origin_needed(&needed, &n_needed, g->store, a, e));
 	qsort(files, (size_t)n, sizeof *files, by_use);
 	for (int i = 0; i < n; i++)
 		total += files[i].bytes;
 	for (int i = 0; i + 1 < n && total > w->study.limits.max_disk; i++) {
-		if (!run_state_final(files[i].state))
+		if (!run_state_final(files[i].state) || among(needed, n_needed, files[i].run))
 			continue;
 		TRY(engine_persist(g, drop_file, &files[i], e));
 		unlink(file_of_run(g, files[i].run, files[i].kind, a));
@@ -61,6 +70,7 @@ int files_retain(struct engine *g, struct work *w, struct err *e)
 	}
 	rc = 0;
 out:
+	mem_free(needed);
 	arena_free(a);
 	return rc;
 }

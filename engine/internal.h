@@ -20,6 +20,7 @@
 #include "store/store.h"
 
 struct arena;
+struct json;
 struct work;
 
 struct job { /* a run */
@@ -28,10 +29,11 @@ struct job { /* a run */
 	int replicate;
 	uint64_t seed;
 	enum run_state state;
-	double score; /* NAN unless done */
-	int epochs;   /* of its result */
-	bool held;    /* a worker has it */
-	int deaths;   /* in a row, in the epoch `death_epoch`, by its own fault */
+	double score;       /* NAN unless done */
+	int epochs;         /* of its result */
+	struct job *parent; /* of this engine, whose end it waits for; NULL: none */
+	bool held;          /* a worker has it */
+	int deaths;         /* in a row, in the epoch `death_epoch`, by its own fault */
 	int death_epoch;
 };
 
@@ -41,8 +43,8 @@ struct candidate {
 	enum store_origin origin;
 	const char *label, *recipe; /* recipe: JSON text, complete */
 	bool surplus;
-	int64_t start_run; /* continued or inherited from */
-	bool resumes;
+	int64_t start_run; /* continued or inherited from; if paired: by replicate 0 */
+	bool paired;       /* replicate r starts from replicate r of that run's candidate */
 	struct job *jobs;
 	int n_jobs;
 	struct proposal *proposal; /* kept while the search may want it, else NULL */
@@ -156,9 +158,9 @@ int work_start_search(struct engine *g, struct work *w, struct err *e);
 void work_free(struct work *w);
 /* Proposes the next candidate. 1: done; 0: not now or never; -1. */
 int work_ask(struct engine *g, struct work *w, struct err *e);
-/* Adds a model by hand; *out is the candidate (an older one if it is there already). */
-int work_add(struct engine *g, struct work *w, enum store_origin origin, const struct engine_item *item,
-	     struct candidate **out, struct err *e);
+/* Adds models by hand; runs[n] gets the first run of each (an older one's if it is there already). */
+int work_add_items(struct engine *g, struct work *w, const struct engine_item *items, int n, int64_t *runs,
+		   struct err *e);
 /* A task of w has become final: tells the search, applies the stop rules. */
 int work_settle(struct engine *g, struct work *w, struct candidate *c, struct err *e);
 int work_finish(struct engine *g, struct work *w, bool interrupted, struct err *e);
@@ -173,6 +175,7 @@ void slots_close(struct engine *g);
 int64_t oom_kills(void); /* of the machine since it was started */
 
 /* ---- attempts.c: runs on slots ---- */
+/* 0; 1: the run cannot start where it should (it is infeasible now, the slot is free still); -1. */
 int attempt_begin(struct engine *g, struct slot *s, struct job *t, struct err *e);
 int attempt_message(struct engine *g, struct slot *s, struct message *m, struct err *e);
 /* The worker of a slot has ended. */
@@ -181,6 +184,22 @@ int attempt_lost(struct engine *g, struct slot *s, struct err *e);
 /* ---- files.c: checkpoints and weights ---- */
 char *file_of_run(const struct engine *g, int64_t run, enum file_kind kind, struct arena *a);
 int files_retain(struct engine *g, struct work *w, struct err *e); /* --max-disk */
+
+/* ---- origin.c: where runs start ---- */
+struct origin {             /* what a candidate's proposal says about it */
+	bool paired;        /* with start_run: see struct candidate */
+	struct json *edits; /* in the arena's care; NULL: none */
+	const char *file;   /* name of pretrained weights, or NULL */
+	const char *digest; /* of that file */
+};
+
+void origin_read(struct origin *o, const char *proposal, struct arena *a);
+/* Tells a worker where the run starts. 1: told; 0: it cannot start there, why[] says so; -1. */
+int origin_put(struct json *body, struct engine *g, const struct job *j, char *why, size_t size, struct err *e);
+/* A copy of pretrained weights beside the store: the run can be repeated when the user's file is gone. */
+int origin_keep_file(struct engine *g, const char *path, const char *digest, struct err *e);
+/* Runs whose files waiting runs of the store start from; caller frees *list with mem_free (also after -1). */
+int origin_needed(int64_t **list, int *n, struct store *s, struct arena *a, struct err *e);
 
 /* ---- submit.c ---- */
 int submit_listen(struct engine *g, struct err *e);

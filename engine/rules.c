@@ -98,6 +98,12 @@ static bool comes_before(const struct job *a, const struct job *b)
 	return a->replicate < b->replicate;
 }
 
+/* A run that starts from another one waits for it. */
+static bool may_start(const struct job *j)
+{
+	return !run_state_final(j->state) && !j->held && (!j->parent || run_state_final(j->parent->state));
+}
+
 struct job *engine_pick(struct engine *g, double now)
 {
 	struct job *best = NULL;
@@ -115,8 +121,7 @@ struct job *engine_pick(struct engine *g, double now)
 			if (work_is_surplus(w, c))
 				continue;
 			for (int t = 0; t < c->n_jobs; t++)
-				if (!run_state_final(c->jobs[t].state) && !c->jobs[t].held &&
-				    (!best || comes_before(&c->jobs[t], best)))
+				if (may_start(&c->jobs[t]) && (!best || comes_before(&c->jobs[t], best)))
 					best = &c->jobs[t];
 		}
 	}

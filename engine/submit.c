@@ -4,6 +4,7 @@
  * study document and models; the answer says which runs they became. Whoever asked then follows the store.
  */
 #include <errno.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -156,7 +157,7 @@ static int read_graph(struct graph **out, const struct json *item, const char *k
 
 static int read_item(struct engine_item *item, const struct json *v, struct arena *a, struct err *e)
 {
-	double replicates = json_get_real(v, "replicates");
+	double replicates = json_get_real(v, "replicates"), start = json_get_real(v, "start_item");
 	struct graph *graph = NULL, *made_from = NULL;
 
 	if (read_graph(&graph, v, "model", a, e) < 0)
@@ -170,25 +171,29 @@ static int read_item(struct engine_item *item, const struct json *v, struct aren
 		.made_from = made_from,
 		.change = json_get(v, "change"),
 		.replicates = replicates >= 1 && replicates <= 1000 ? (int)replicates : 0,
+		.start_run = json_get_i64(v, "start_run"),
+		.start_item = start >= 1 && start <= INT_MAX ? (int)start : 0,
+		.weights = json_string(json_get(v, "weights")),
+		.edits = json_get(v, "edits"),
 	};
 	return 0;
 }
 
 static int take_work(struct engine *g, const struct json *body, struct json *runs, struct err *e)
 {
+	const struct json *list = json_get(body, "items");
 	struct arena *a = arena_new();
-	struct candidate *c;
+	struct engine_item *items = ARENA_ARRAY(a, struct engine_item, json_count(list) + 1);
+	int64_t *ids = ARENA_ARRAY(a, int64_t, json_count(list) + 1);
 	struct work *w;
-	int rc = -1;
+	int n = 0, rc = -1;
 
 	TRY(work_of(&w, g, body, a, e));
-	JSON_EACH(v, json_get(body, "items")) {
-		struct engine_item item;
-
-		TRY(read_item(&item, v, a, e));
-		TRY(work_add(g, w, ORIGIN_USER, &item, &c, e));
-		json_push(runs, json_i64(c->jobs[0].id));
-	}
+	JSON_EACH(v, list)
+		TRY(read_item(&items[n++], v, a, e));
+	TRY(work_add_items(g, w, items, n, ids, e));
+	for (int i = 0; i < n; i++)
+		json_push(runs, json_i64(ids[i]));
 	rc = 0;
 out:
 	arena_free(a);
@@ -229,24 +234,38 @@ int submit_serve(struct engine *g, struct channel *c, struct err *e)
 
 /* ---- the other side ------------------------------------------------------------------------------------- */
 
+static struct json *write_item(const struct engine_item *item)
+{
+	struct json *v = json_object();
+	char full[PATH_MAX];
+
+	json_put(v, "model", model_write(item->graph));
+	if (item->recipe)
+		json_put(v, "recipe", json_copy(item->recipe));
+	if (item->label)
+		json_put(v, "label", json_str(item->label));
+	if (item->made_from)
+		json_put(v, "made_from", model_write(item->made_from));
+	if (item->change)
+		json_put(v, "change", json_copy(item->change));
+	if (item->start_run)
+		json_put(v, "start_run", json_i64(item->start_run));
+	if (item->start_item)
+		json_put(v, "start_item", json_num(item->start_item));
+	if (item->weights) /* the other process may be at home in another folder */
+		json_put(v, "weights", json_str(realpath(item->weights, full) ? full : item->weights));
+	if (item->edits)
+		json_put(v, "edits", json_copy(item->edits));
+	json_put(v, "replicates", json_num(item->replicates));
+	return v;
+}
+
 static struct json *request(const struct study *y, const char *kind, const struct engine_item *items, int n)
 {
 	struct json *body = json_object(), *list = json_array();
 
-	for (int i = 0; i < n; i++) {
-		struct json *v = json_push(list, json_object());
-
-		json_put(v, "model", model_write(items[i].graph));
-		if (items[i].recipe)
-			json_put(v, "recipe", json_copy(items[i].recipe));
-		if (items[i].label)
-			json_put(v, "label", json_str(items[i].label));
-		if (items[i].made_from)
-			json_put(v, "made_from", model_write(items[i].made_from));
-		if (items[i].change)
-			json_put(v, "change", json_copy(items[i].change));
-		json_put(v, "replicates", json_num(items[i].replicates));
-	}
+	for (int i = 0; i < n; i++)
+		json_push(list, write_item(&items[i]));
 	json_put(body, "study", json_copy(y->doc));
 	json_put(body, "kind", json_str(kind));
 	json_put(body, "items", list);

@@ -6,7 +6,8 @@
  *
  * A MESSAGE_RUN: run, attempt (64-bit), model, recipe, seed, dataset, identity (of the data, as hash text), backend,
  * threads, tune, memory, seconds, checkpoint (path), every (epochs between checkpoints), weights (path to write),
- * "continue": {"checkpoint":, "epochs":} and "inherit": {"model":, "weights":}, both optional.
+ * and what it starts from, each optional: "continue": {"checkpoint":}, "inherit": {"model":, "weights":, "edits":,
+ * "from": (in words)}, "pretrained": {"weights":, "digest":, "name":}.
  */
 #include <errno.h>
 #include <math.h>
@@ -29,6 +30,7 @@
 #include "base/str.h"
 #include "engine/engine.h"
 #include "engine/evaluation.h"
+#include "engine/initial.h"
 #include "engine/message.h"
 #include "train/checkpoint.h"
 #include "train/train.h"
@@ -42,9 +44,10 @@ struct worker {
 	struct arena *data_arena;
 	/* of the run in hand */
 	const struct json *job;
-	bool stop, gone;   /* asked to stop; the coordinator has ended */
-	double file_bytes; /* of its checkpoint, about */
-	double said;       /* clock of the last step message */
+	const char *start_code, *start_text; /* finding: where its first numbers come from; text NULL: from scratch */
+	bool stop, gone;                     /* asked to stop; the coordinator has ended */
+	double file_bytes;                   /* of its checkpoint, about */
+	double said;                         /* clock of the last step message */
 };
 
 static const double step_interval_s = 0.25;
@@ -239,45 +242,78 @@ static void copy_checkpoint(const struct json *from, const char *to)
 	mem_free(bytes);
 }
 
-/* Initial weights of their own, and the parent's where a tensor has the same name and shape. */
-static int inherit(struct weights **out, const struct graph *g, uint64_t seed, const struct json *from, struct arena *a,
-		   struct err *e)
+static int inherit(struct initial *out, struct worker *w, const struct graph *g, const struct json *from,
+		   struct arena *a, struct err *e)
 {
-	struct weights *child = NULL, *parent = NULL;
-	struct graph *pg;
-	const char *path = json_string(json_get(from, "weights"));
-	int rc = -1;
+	const char *path = json_string(json_get(from, "weights")), *whose = json_string(json_get(from, "from"));
+	struct initial_parent p = { .path = path ? path : "", .edits = json_get(from, "edits") };
+	struct graph *parent;
 
-	if (!from)
-		return 0;
-	TRY(read_model(&pg, json_get(from, "model"), a, e));
-	parent = weights_new(pg, e);
-	child = parent ? weights_new(g, e) : NULL;
-	TRY(child ? 0 : -1);
-	weights_init(child, g, seed);
-	TRY(weights_load(parent, path ? path : "", e));
-	for (int i = 0; i < child->n; i++)
-		for (int k = 0; k < parent->n; k++) {
-			struct tensor *c = &child->tensors[i], *p = &parent->tensors[k];
-
-			if (strcmp(c->name, p->name) == 0 && c->spec.rank == p->spec.rank &&
-			    memcmp(c->spec.d, p->spec.d, sizeof c->spec.d) == 0)
-				memcpy(child->data + c->first, parent->data + p->first,
-				       (size_t)c->count * sizeof *child->data);
-		}
-	*out = child;
-	child = NULL;
-	rc = 0;
-out:
-	weights_free(parent);
-	weights_free(child);
-	return rc;
+	if (read_model(&parent, json_get(from, "model"), a, e) < 0)
+		return -1;
+	p.graph = parent;
+	if (initial_inherit(out, g, &p, json_get_u64(w->job, "seed"), a, e) < 0)
+		return -1;
+	w->start_code = "inherited";
+	w->start_text = arena_printf(a, "starts from %s: %s", whose ? whose : "its parent", out->text);
+	return 0;
 }
 
-static void put_findings(struct json *body, const struct run_result *r, const struct graph *g)
+static int load_pretrained(struct initial *out, struct worker *w, const struct graph *g, const struct json *from,
+			   struct arena *a, struct err *e)
+{
+	const char *path = json_string(json_get(from, "weights")), *name = json_string(json_get(from, "name"));
+	const char *digest = json_string(json_get(from, "digest"));
+	char hex[HASH_TEXT];
+
+	if (initial_load(out, g, path ? path : "", json_get_u64(w->job, "seed"), NULL, e) < 0)
+		return -1;
+	if (!digest || strcmp(digest, hash_text(hex, out->digest)) != 0)
+		return ERR(e, ERR_INVALID, path, "the weights are not those that the run was made for");
+	w->start_code = "pretrained";
+	w->start_text = arena_printf(a, "starts from %s: %s", name ? name : "a file", out->text);
+	return 0;
+}
+
+/* The numbers that it starts from, if not its own. What cannot be had makes the run infeasible, never one from scratch:
+ * 1, with the reason in `result`. */
+static int first_numbers(struct weights **out, struct worker *w, const struct graph *g, struct run_result *result,
+			 struct arena *a, struct err *e)
+{
+	const struct json *parent = json_get(w->job, "inherit"), *file = json_get(w->job, "pretrained");
+	struct initial start = { 0 };
+	struct err bad = { 0 };
+	int rc = 0;
+
+	w->start_text = NULL;
+	if (parent)
+		rc = inherit(&start, w, g, parent, a, &bad);
+	else if (file)
+		rc = load_pretrained(&start, w, g, file, a, &bad);
+	if (rc == 0) {
+		*out = start.weights;
+		return 0;
+	}
+	weights_free(start.weights);
+	if (bad.code != ERR_INVALID) {
+		*e = bad;
+		return -1;
+	}
+	result->status = RUN_INFEASIBLE;
+	err_text(&bad, result->reason, sizeof result->reason);
+	return 1;
+}
+
+static void put_findings(struct json *body, const struct worker *w, const struct run_result *r, const struct graph *g)
 {
 	struct json *list = json_put(body, "findings", json_array());
 
+	if (w->start_text) {
+		struct json *one = json_push(list, json_object());
+
+		json_put(one, "code", json_str(w->start_code));
+		json_put(one, "text", json_str(w->start_text));
+	}
 	for (int i = 0; i < r->n_findings; i++) {
 		const struct finding *f = &r->findings[i];
 		struct json *one = json_push(list, json_object());
@@ -304,7 +340,7 @@ static void say_result(struct worker *w, const struct run_result *r, const struc
 	json_put(body, "bytes", json_i64(r->bytes));
 	json_put(body, "seconds", json_real(r->seconds));
 	json_put(body, "weight_bytes", json_i64(weight_bytes));
-	put_findings(body, r, g);
+	put_findings(body, w, r, g);
 	if (r->val.n) {
 		json_put(body, "evaluation", evaluation_write(&r->val, w->data));
 		evaluation_blob(&r->val, blob);
@@ -331,14 +367,20 @@ static int train(struct worker *w, struct arena *a, struct err *e)
 	struct recipe recipe;
 	struct graph *g;
 	struct run_spec spec;
-	int rc = -1;
+	int rc = -1, refused;
 
 	TRY(open_backend(w, e));
 	TRY(read_model(&g, json_get(w->job, "model"), a, e));
 	TRY(read_recipe(&recipe, json_get(w->job, "recipe"), a, e));
 	copy_checkpoint(json_get(w->job, "continue"), checkpoint);
 	tell_earlier_epochs(w, checkpoint);
-	TRY(inherit(&start, g, json_get_u64(w->job, "seed"), json_get(w->job, "inherit"), a, e));
+	refused = first_numbers(&start, w, g, &result, a, e);
+	TRY(refused);
+	if (refused) {
+		say_result(w, &result, g, 0);
+		rc = 0;
+		goto out;
+	}
 	final = weights_new(g, e);
 	TRY(final ? 0 : -1);
 	w->file_bytes = 4.0 * sizeof *final->data * (double) final->total; /* weights, two moments, the best epoch's */

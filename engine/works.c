@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "arch/recipe.h"
+#include "base/file.h"
 #include "base/host.h"
 #include "base/json.h"
 #include "base/log.h"
@@ -19,6 +20,7 @@
 #include "base/str.h"
 #include "dataset/write.h"
 #include "engine/evaluation.h"
+#include "engine/initial.h"
 #include "engine/internal.h"
 #include "space/space.h"
 #include "train/batch.h"
@@ -319,9 +321,23 @@ static struct candidate *candidate_from(struct work *w, const struct store_candi
 		.recipe = arena_strdup(w->arena, row->recipe),
 		.surplus = row->surplus,
 		.start_run = row->start_run,
-		.resumes = row->resumes,
 	};
 	return c;
+}
+
+/* Whose runs the runs of c wait for, where they are of this work. */
+static void link_parents(struct candidate *c)
+{
+	const struct work *w = c->work;
+
+	for (int i = 0; c->start_run && i < w->n; i++) {
+		struct candidate *p = w->candidates[i];
+
+		if (p->n_jobs == 0 || p->jobs[0].id != c->start_run)
+			continue;
+		for (int k = 0; k < c->n_jobs; k++)
+			c->jobs[k].parent = &p->jobs[c->paired && k < p->n_jobs ? k : 0];
+	}
 }
 
 static int load_deaths(struct engine *g, struct job *t, struct arena *a, struct err *e)
@@ -374,6 +390,22 @@ static bool may_be_retried(enum run_state s)
 	return s == STATE_FAILED || s == STATE_OOM || s == STATE_TIMEOUT;
 }
 
+/* What was refused for its parent's sake waits for it again. */
+static int retry_children(struct engine *g, struct candidate *c, struct err *e)
+{
+	for (int k = 0; k < c->n_jobs; k++) {
+		struct job *t = &c->jobs[k];
+
+		if (t->state != STATE_INFEASIBLE || !t->parent || run_state_final(t->parent->state))
+			continue;
+		if (engine_persist(g, retry_rows, &t->id, e) < 0)
+			return -1;
+		t->state = STATE_QUEUED;
+		t->score = (double)NAN;
+	}
+	return 0;
+}
+
 static int load_candidates(struct engine *g, struct work *w, struct err *e)
 {
 	struct arena *a = arena_new();
@@ -385,7 +417,11 @@ static int load_candidates(struct engine *g, struct work *w, struct err *e)
 	TRY(store_runs(g->store, w->id, &runs, &n_runs, a, e));
 	for (int i = 0; i < n; i++) {
 		struct candidate *c = candidate_from(w, &rows[i]);
+		struct origin o;
 		int first = at;
+
+		origin_read(&o, rows[i].proposal, a);
+		c->paired = o.paired;
 
 		while (at < n_runs && runs[at].candidate == c->id)
 			at++;
@@ -398,6 +434,11 @@ static int load_candidates(struct engine *g, struct work *w, struct err *e)
 			TRY(load_job(g, c, &runs[k], a, e));
 		}
 		keep_candidate(w, c);
+	}
+	for (int i = 0; i < w->n; i++) {
+		link_parents(w->candidates[i]);
+		if (g->conf->retry_failed)
+			TRY(retry_children(g, w->candidates[i], e));
 	}
 	rc = 0;
 out:
@@ -412,32 +453,50 @@ struct adding {
 	struct store_model model, made_from; /* made_from.digest NULL: of none that is to be stored with it */
 	struct store_candidate row;
 	int replicates;
-	struct arena *scratch; /* until it is stored */
-	struct candidate *out; /* NULL: its key is there already */
+	const struct candidate *from; /* replicate r starts from replicate r of it; NULL: none */
+	bool edited;                  /* its weights are carried over by edits */
+	const char *how;              /* what else decides where its runs start: edits, the digest of a file; or "" */
+	struct arena *scratch;        /* until it is stored */
+	struct candidate *out;        /* NULL: its key is there already */
 };
 
 /* Everything that decides a run's bits. */
-static char *identity_of(const struct adding *p, uint64_t seed, const char *parent, struct arena *a)
+static char *identity_of(const struct adding *p, uint64_t seed, const char *start, struct arena *a)
 {
 	const struct work *w = p->work;
 	char *text = arena_printf(a, "%s|%s|%llu|%s|%s|%lld|%a|%s|%d", p->model.digest, p->row.recipe,
 				  (unsigned long long)seed, w->data_identity, w->env, (long long)w->study.limits.memory,
-				  w->study.limits.run_seconds, parent, (int)p->row.resumes);
+				  w->study.limits.run_seconds, start, (int)p->row.resumes);
 
 	return hash_of(text, a);
 }
 
-static int add_run(struct engine *g, struct adding *p, int replicate, const char *parent, struct err *e)
+/* What a replicate starts from, for its identity: that of its parent run, and how. "": from scratch. */
+static int start_text(const char **out, struct engine *g, struct adding *p, int replicate, struct err *e)
+{
+	int64_t run = p->from && replicate < p->from->n_jobs ? p->from->jobs[replicate].id : p->row.start_run;
+	struct store_run parent = { .identity = "" };
+
+	if (run && store_run_get(g->store, run, &parent, p->scratch, e) < 0)
+		return -1;
+	*out = arena_printf(p->scratch, "%s%s", parent.identity, p->how ? p->how : "");
+	return 0;
+}
+
+static int add_run(struct engine *g, struct adding *p, int replicate, struct err *e)
 {
 	struct work *w = p->work;
 	struct candidate *c = p->out;
 	struct job *t = &c->jobs[replicate];
 	struct store_run row = { .candidate = c->id, .replicate = replicate };
 	struct store_result r;
+	const char *start;
 	int64_t from = 0;
 
+	if (start_text(&start, g, p, replicate, e) < 0)
+		return -1;
 	row.seed = w->study.seed0 + (uint64_t)replicate;
-	row.identity = identity_of(p, row.seed, parent, p->scratch);
+	row.identity = identity_of(p, row.seed, start, p->scratch);
 	if (!g->conf->fresh_only && store_run_cached(g->store, row.identity, &from, e) < 0)
 		return -1;
 	if (store_run_add(g->store, &row, e) < 0)
@@ -453,6 +512,16 @@ static int add_run(struct engine *g, struct adding *p, int replicate, const char
 	t->score = r.score;
 	t->epochs = r.epochs;
 	return 0;
+}
+
+/* A user is told at once that the weights to start from are not there; a search learns it as a result. */
+static int check_start(struct engine *g, const struct adding *p, struct err *e)
+{
+	char *path;
+
+	if (p->row.origin == ORIGIN_SEARCH || !p->row.start_run || p->from || candidate_final(p->out))
+		return 0;
+	return engine_weights_path(&path, g->store, p->row.start_run, p->scratch, e);
 }
 
 static int search_position(struct engine *g, const struct work *w, struct err *e)
@@ -477,7 +546,6 @@ static int search_position(struct engine *g, const struct work *w, struct err *e
 static int candidate_rows(struct engine *g, void *arg, struct err *e)
 {
 	struct adding *p = arg;
-	struct store_run parent = { .identity = "" };
 	int rc;
 
 	p->out = NULL;
@@ -492,13 +560,15 @@ static int candidate_rows(struct engine *g, void *arg, struct err *e)
 	rc = store_candidate_add(g->store, &p->row, e);
 	if (rc <= 0)
 		return rc;
-	if (p->row.start_run && store_run_get(g->store, p->row.start_run, &parent, p->scratch, e) < 0)
-		return -1;
 	p->out = candidate_from(p->work, &p->row);
+	p->out->paired = p->from != NULL;
 	p->out->jobs = ARENA_ARRAY(p->work->arena, struct job, p->replicates);
 	for (int i = 0; i < p->replicates; i++)
-		if (add_run(g, p, i, parent.identity, e) < 0)
+		if (add_run(g, p, i, e) < 0)
 			return -1;
+	link_parents(p->out);
+	if (check_start(g, p, e) < 0)
+		return -1;
 	return search_position(g, p->work, e);
 }
 
@@ -582,6 +652,10 @@ static int fill_both(struct adding *add, const struct graph *graph, const struct
 
 	if (fill_recipe(&add->row.recipe, &scale, recipe, f, add->scratch, e) < 0)
 		return -1;
+	if (scale.width != 1 && add->edited)
+		return ERR(e, ERR_INVALID, "train.fidelity.width",
+			   "weights cannot be inherited at another width: what the edits say is meant for the whole "
+			   "width");
 	if (made_from && fill_scaled(&add->made_from, add, made_from, &scale, e) < 0)
 		return -1;
 	return fill_scaled(&add->model, add, graph, &scale, e);
@@ -660,13 +734,16 @@ static void forbid_baselines(struct work *w)
 	json_free(p.recipe);
 }
 
+static int add_by_hand(struct engine *g, struct work *w, enum store_origin origin, const struct engine_item *item,
+		       const struct candidate *from, struct candidate **out, struct err *e);
+
 static int add_baselines(struct engine *g, struct work *w, struct err *e)
 {
 	for (int i = 0; i < w->study.n_models; i++) {
 		struct engine_item item = { .graph = w->study.models[i] };
 		struct candidate *c;
 
-		if (work_add(g, w, ORIGIN_BASELINE, &item, &c, e) < 0)
+		if (add_by_hand(g, w, ORIGIN_BASELINE, &item, NULL, &c, e) < 0)
 			return -1;
 	}
 	return 0;
@@ -762,9 +839,10 @@ static void name_parent(struct adding *add, const struct work *w, const struct p
 
 	if (from < 0 || from >= w->n_asked)
 		return;
-	add->row.start_run = w->by_number[from]->jobs[0].id;
+	add->from = w->by_number[from];
+	add->row.start_run = add->from->jobs[0].id;
 	add->row.resumes = p->continue_from >= 0;
-	add->row.parent = w->by_number[from]->model;
+	add->row.parent = add->from->model;
 }
 
 static int store_proposal(struct adding *add, struct engine *g, struct proposal *p, struct err *e)
@@ -865,28 +943,135 @@ static struct candidate *with_id(const struct work *w, int64_t id)
 	return NULL;
 }
 
-int work_add(struct engine *g, struct work *w, enum store_origin origin, const struct engine_item *item,
-	     struct candidate **out, struct err *e)
+/* {"label": of the parent, "study": if it is another one, "replicate": unless the runs go in pairs} */
+static struct json *inherited(const char *label, const char *study, int replicate)
+{
+	struct json *v = json_object();
+
+	json_put(v, "label", json_str(label));
+	if (study)
+		json_put(v, "study", json_str(study));
+	if (replicate >= 0)
+		json_put(v, "replicate", json_num(replicate));
+	return v;
+}
+
+static int start_from_run(struct engine *g, struct adding *add, const struct engine_item *item, struct json *proposal,
+			  struct err *e)
+{
+	struct store_item parent;
+	bool other;
+
+	if (store_item_get(g->store, item->start_run, &parent, add->scratch, e) < 0)
+		return -1;
+	if (parent.run.state != STATE_DONE)
+		return ERR(e, ERR_INVALID, parent.candidate.label,
+			   "run %lld is %s: only the weights of a run that is done can be inherited",
+			   (long long)item->start_run, run_state_names[parent.run.state]);
+	other = parent.candidate.study != add->work->id;
+	add->row.start_run = item->start_run;
+	json_put(proposal, "inherit_from",
+		 inherited(parent.candidate.label, other ? parent.study : NULL, parent.run.replicate));
+	return 0;
+}
+
+static int start_from_item(struct adding *add, const struct candidate *from, struct json *proposal, struct err *e)
+{
+	if (add->replicates > from->n_jobs)
+		return ERR(e, ERR_INVALID, from->label,
+			   "has %d runs, too few for a model of %d runs that inherits from it run by run", from->n_jobs,
+			   add->replicates);
+	add->from = from;
+	add->row.start_run = from->jobs[0].id;
+	json_put(proposal, "inherit_from", inherited(from->label, NULL, -1));
+	return 0;
+}
+
+/* Weights of a file are checked before anything is stored. */
+static int start_from_file(struct engine *g, struct adding *add, const struct engine_item *item, struct json *proposal,
+			   struct err *e)
+{
+	char hex[HASH_TEXT];
+	struct initial start;
+	struct json *v;
+	int rc = initial_load(&start, item->graph, item->weights, add->work->study.seed0, NULL, e);
+
+	weights_free(start.weights);
+	if (rc < 0)
+		return -1;
+	hash_text(hex, start.digest);
+	v = json_put(proposal, "weights", json_object());
+	json_put(v, "name", json_str(path_base(item->weights)));
+	json_put(v, "digest", json_str(hex));
+	add->how = arena_printf(add->scratch, "file:%s", hex);
+	return origin_keep_file(g, item->weights, hex, e);
+}
+
+/* Where the runs of an item start: into the row, its proposal and what its runs are known by. */
+static int fill_start(struct engine *g, struct adding *add, const struct engine_item *item,
+		      const struct candidate *from, struct err *e)
+{
+	struct json *proposal = json_object();
+	char noise[32];
+	int rc = 0;
+
+	if (!!item->start_run + !!from + !!item->weights > 1)
+		rc = ERR(e, ERR_INVALID, item->label, "a model can start from one place only");
+	else if (item->weights)
+		rc = start_from_file(g, add, item, proposal, e);
+	else if (item->start_run)
+		rc = start_from_run(g, add, item, proposal, e);
+	else if (from)
+		rc = start_from_item(add, from, proposal, e);
+	if (rc == 0 && item->edits && add->row.start_run) {
+		add->edited = true;
+		json_put(proposal, "edits", json_copy(item->edits));
+		json_put(proposal, "noise", json_num(INITIAL_NOISE));
+		add->how = arena_printf(add->scratch, "|%s|%s", printed(item->edits, add->scratch),
+					str_real(noise, INITIAL_NOISE));
+	}
+	add->row.proposal = printed(proposal, add->scratch);
+	json_free(proposal);
+	return rc;
+}
+
+/* What is new: the model with its recipe, and where it starts. */
+static int fill_key(struct engine *g, struct adding *add, const struct proposal *p, struct err *e)
+{
+	const char *start;
+	char hex[HASH_TEXT];
+
+	add->row.key = arena_strdup(add->scratch, hash_text(hex, proposal_identity(p)));
+	if (start_text(&start, g, add, 0, e) < 0)
+		return -1;
+	if (start[0])
+		add->row.key = hash_of(arena_printf(add->scratch, "%s|%s", hex, start), add->scratch);
+	return 0;
+}
+
+/* Adds a model; from: the candidate that it inherits from run by run, or NULL. *out is the candidate (an older one if
+ * it is there already). */
+static int add_by_hand(struct engine *g, struct work *w, enum store_origin origin, const struct engine_item *item,
+		       const struct candidate *from, struct candidate **out, struct err *e)
 {
 	struct adding add = { .work = w, .scratch = arena_new() };
 	const char *label = item->label ? item->label : item->graph->name ? item->graph->name : "model";
 	struct json *recipe = study_recipe_json(&w->study);
 	struct proposal p = plain;
-	char hex[HASH_TEXT];
 	int rc = -1;
 
 	JSON_EACH(v, item->recipe)
 		json_put(recipe, json_key(v), json_copy(v));
-	TRY(fill_both(&add, item->graph, item->made_from, recipe, &p.fidelity, e));
-	p.graph = (struct graph *)(uintptr_t)item->graph; /* only read */
-	p.recipe = recipe;
 	add.replicates = item->replicates ? item->replicates : w->study.replicates;
 	add.row.study = w->id;
 	add.row.origin = origin;
+	TRY(fill_start(g, &add, item, from, e));
+	TRY(fill_both(&add, item->graph, item->made_from, recipe, &p.fidelity, e));
+	p.graph = (struct graph *)(uintptr_t)item->graph; /* only read */
+	p.recipe = recipe;
+	TRY(fill_key(g, &add, &p, e));
 	add.row.number = next_number(w, origin);
 	add.row.label = free_label(w, label);
-	add.row.proposal = "{}";
-	add.row.key = arena_strdup(add.scratch, hash_text(hex, proposal_identity(&p)));
 	add.row.change = item->change ? printed(item->change, add.scratch) : NULL;
 	TRY(engine_persist(g, candidate_rows, &add, e));
 	if (add.out)
@@ -896,6 +1081,28 @@ int work_add(struct engine *g, struct work *w, enum store_origin origin, const s
 out:
 	json_free(recipe);
 	arena_free(add.scratch);
+	return rc;
+}
+
+int work_add_items(struct engine *g, struct work *w, const struct engine_item *items, int n, int64_t *runs,
+		   struct err *e)
+{
+	struct candidate **made = mem_new((size_t)(n + 1) * sizeof *made);
+	int rc = -1;
+
+	for (int i = 0; i < n; i++) {
+		int from = items[i].start_item;
+
+		if (from < 0 || from > i) {
+			ERR(e, ERR_INVALID, items[i].label, "a model inherits from one that comes before it");
+			goto out;
+		}
+		TRY(add_by_hand(g, w, ORIGIN_USER, &items[i], from ? made[from - 1] : NULL, &made[i], e));
+		runs[i] = made[i]->jobs[0].id;
+	}
+	rc = 0;
+out:
+	mem_free(made);
 	return rc;
 }
 

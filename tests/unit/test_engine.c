@@ -8,7 +8,6 @@
 
 #include <cmocka.h>
 
-#include <limits.h>
 #include <math.h>
 #include <sched.h>
 #include <signal.h>
@@ -26,74 +25,7 @@
 #include "engine/engine.h"
 #include "engine/study.h"
 #include "store/store.h"
-
-static char program[PATH_MAX];
-
-/* Small enough that a run takes a fraction of a second. */
-static const char document[] =
-    "{ \"study\": \"tiny\", \"backend\": \"ref\", \"threads\": 1,"
-    "  \"dataset\": {\"format\": \"glyphs\", \"validation\": 0.2, \"options\": {\"n_train\": 220, \"n_test\": 40}},"
-    "  \"space\": {\"name\": \"tiny\", \"states\": {\"hidden\": {\"dense\": {\"units\": {\"any\": [4, 6, 8, 10]}}},"
-    "     \"act\": {\"any\": [\"relu\", \"tanh\", \"elu\"]}}, \"start\": {\"hidden\": 1},"
-    "     \"stem\": [{\"avgpool2d\": {\"size\": 4}}, \"flatten\"],"
-    "     \"transitions\": {\"hidden\": {\"act\": 1}, \"act\": {\"hidden\": 1, \"end\": 2}},"
-    "     \"head\": [{\"dense\": {\"units\": \"$classes\"}}], \"limits\": {\"states\": {\"max\": 8}}},"
-    "  \"search\": {\"candidates\": 6, \"seed\": \"3\"},"
-    "  \"train\": {\"epochs\": 2, \"batch\": 20, \"optimizer\": {\"adamw\": {\"lr\": {\"any\": [0.01, 0.02]}}}},"
-    "  \"devices\": [\"cpu:0\"] }";
-
-struct place {
-	char dir[64], path[96];
-	struct arena *a;
-};
-
-static int setup(void **state)
-{
-	struct place *p = mem_new(sizeof *p);
-
-	snprintf(p->dir, sizeof p->dir, "/tmp/nab-engine-XXXXXX");
-	if (!mkdtemp(p->dir))
-		return -1;
-	snprintf(p->path, sizeof p->path, "%s/a.db", p->dir);
-	p->a = arena_new();
-	*state = p;
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	struct place *p = *state;
-	char command[128];
-
-	snprintf(command, sizeof command, "rm -rf '%s'", p->dir);
-	arena_free(p->a);
-	mem_free(p);
-	return system(command);
-}
-
-/* The document with changes: pairs of path and value, NULL at the end. */
-static struct study *study_of(struct place *p, ...)
-{
-	struct study *y = ARENA_NEW(p->a, struct study);
-	struct err e = { 0 };
-	struct diag d = { 0 };
-	struct json_in in;
-	struct json *doc;
-	const char *key;
-	va_list ap;
-
-	assert_int_equal(json_parse(&doc, document, strlen(document), "test", &e), 0);
-	va_start(ap, p);
-	while ((key = va_arg(ap, const char *)))
-		assert_int_equal(json_set_path(doc, key, va_arg(ap, const char *), &e), 0);
-	va_end(ap);
-	in = (struct json_in){ doc, &d, NULL };
-	if (study_read(y, doc, NULL, NULL, true, p->a, &in) < 0)
-		fail_msg("%s: %s", d.items[0].where, d.items[0].msg);
-	diag_release(&d);
-	arena_defer(p->a, (void (*)(void *))json_free, doc);
-	return y;
-}
+#include "tests/helper_engine.h"
 
 struct seen {
 	int results, epochs, retries, candidates;
@@ -143,29 +75,12 @@ static void on_event(void *arg, const struct engine_event *v)
 static int search(struct place *p, const struct study *y, const char *store, struct seen *seen,
 		  struct engine_outcome *out, struct err *e)
 {
-	struct engine_conf c = { .program = program, .store = store, .on_event = on_event, .arg = seen };
+	struct engine_conf c = { .program = engine_program, .store = store, .on_event = on_event, .arg = seen };
 
 	(void)p;
 	seen->path = (char *)(uintptr_t)store;
 	memset(e, 0, sizeof *e);
 	return engine_search(y, &c, out, e);
-}
-
-static char *table(struct place *p, const char *store, const char *study)
-{
-	struct str t = { 0 };
-	struct store_study y;
-	struct err e = { 0 };
-	struct store *s;
-	char *out;
-
-	if (store_open(&s, store, STORE_READ, &e) < 0 || store_study_find(s, study, &y, p->a, &e) != 1 ||
-	    store_trajectory(s, y.id, &t, &e) < 0 || store_check(s, &e) < 0)
-		fail_msg("%s: %s", e.where, e.msg);
-	store_close(s);
-	out = arena_strdup(p->a, str_get(&t));
-	str_release(&t);
-	return out;
 }
 
 #define SEARCH(y, store, seen)                                                           \
@@ -189,12 +104,12 @@ static void a_search_is_a_function(void **state)
 	assert_int_equal(one.results, 6);
 	assert_int_equal(one.candidates, 6);
 	assert_int_equal(one.epochs, 12);
-	expect = table(p, p->path, "tiny");
+	expect = table_of(p, p->path, "tiny");
 	assert_non_null(strstr(expect, " done "));
 	assert_null(strstr(expect, " queued"));
 
 	SEARCH(study_of(p, "devices", "[\"cpu:0\", \"cpu:1\"]", NULL), other, &two);
-	assert_string_equal(table(p, other, "tiny"), expect);
+	assert_string_equal(table_of(p, other, "tiny"), expect);
 
 	assert_int_equal(search(p, study_of(p, NULL), cut, &first, &out, &e), -1);
 	assert_int_equal(e.code, ERR_INTERRUPTED);
@@ -202,11 +117,11 @@ static void a_search_is_a_function(void **state)
 	assert_true(first.results < 6);
 	SEARCH(study_of(p, NULL), cut, &rest);
 	assert_int_equal(first.results + rest.results, 6);
-	assert_string_equal(table(p, cut, "tiny"), expect);
+	assert_string_equal(table_of(p, cut, "tiny"), expect);
 
 	SEARCH(study_of(p, NULL), p->path, &again); /* nothing is left to do */
 	assert_int_equal(again.results, 0);
-	assert_string_equal(table(p, p->path, "tiny"), expect);
+	assert_string_equal(table_of(p, p->path, "tiny"), expect);
 }
 
 static void killed_workers(void **state)
@@ -222,16 +137,16 @@ static void killed_workers(void **state)
 	SEARCH(y, p->path, &calm);
 	SEARCH(y, killed, &kills); /* from outside: five times are not too many for three runs */
 	assert_int_equal(kills.retries, 5);
-	assert_string_equal(table(p, killed, "tiny"), table(p, p->path, "tiny"));
+	assert_string_equal(table_of(p, killed, "tiny"), table_of(p, p->path, "tiny"));
 
 	/* by its own fault: with one attempt it is given up */
 	y = study_of(p, "search.candidates", "1", "limits.attempts", "1", "train.epochs", "40", NULL);
 	assert_int_equal(search(p, y, failed, &crash, &out, &e), -1);
 	assert_int_equal(e.code, ERR_LOST);
 	assert_int_equal(out.lost, 1);
-	assert_non_null(strstr(table(p, failed, "tiny"), " failed "));
+	assert_non_null(strstr(table_of(p, failed, "tiny"), " failed "));
 	{
-		struct engine_conf c = { .program = program, .store = failed, .retry_failed = true };
+		struct engine_conf c = { .program = engine_program, .store = failed, .retry_failed = true };
 
 		memset(&e, 0, sizeof e);
 		assert_int_equal(engine_search(y, &c, &out, &e), 0);
@@ -251,7 +166,7 @@ static void silent_workers(void **state)
 	SEARCH(y, p->path, &calm);
 	SEARCH(y, hurt, &seen);
 	assert_int_equal(seen.retries, 1);
-	assert_string_equal(table(p, hurt, "tiny"), table(p, p->path, "tiny"));
+	assert_string_equal(table_of(p, hurt, "tiny"), table_of(p, p->path, "tiny"));
 }
 
 static void no_workers(void **state)
@@ -320,7 +235,7 @@ static int on_a_small_disk(struct place *p, const char *expect, bool patient)
 		print_error("%s: %s\n", e.where, e.msg);
 		return 4;
 	}
-	return strcmp(table(p, store, "tiny"), expect) ? 5 : 0;
+	return strcmp(table_of(p, store, "tiny"), expect) ? 5 : 0;
 }
 
 static void full_disks(void **state)
@@ -330,7 +245,7 @@ static void full_disks(void **state)
 	const char *expect;
 
 	SEARCH(study_of(p, NULL), p->path, &calm);
-	expect = table(p, p->path, "tiny");
+	expect = table_of(p, p->path, "tiny");
 	for (int patient = 0; patient < 2; patient++) {
 		int status;
 		pid_t child = fork();
@@ -359,12 +274,12 @@ static void targets_and_budgets(void **state)
 			 0);
 	assert_non_null(strstr(out.stopped, "tiny-0"));
 	assert_true(seen.candidates < 6);
-	all = table(p, p->path, "tiny");
+	all = table_of(p, p->path, "tiny");
 	assert_non_null(strstr(all, "search 0"));
 	assert_null(strstr(all, "search 1"));
 	/* the target is taken back: the search goes on where it was */
 	assert_int_equal(search(p, study_of(p, "search.candidates", "4", NULL), p->path, &more, &out, &e), 0);
-	all = table(p, p->path, "tiny");
+	all = table_of(p, p->path, "tiny");
 	assert_non_null(strstr(all, "search 3"));
 	assert_null(strstr(all, "search 4"));
 
@@ -400,22 +315,6 @@ static void edited_studies(void **state)
 
 static const char *const lenet = "{\"name\": \"net\", \"input\": [1, 28, 28], \"classes\": 10, \"layers\": "
 				 "[{\"avgpool2d\": {\"size\": 4}}, \"flatten\", {\"dense\": {\"units\": 10}}]}";
-
-static struct graph *model(struct place *p, const char *text)
-{
-	struct err e = { 0 };
-	struct diag d = { 0 };
-	struct json_in in;
-	struct json *doc;
-	struct graph *g;
-
-	assert_int_equal(json_parse(&doc, text, strlen(text), "model", &e), 0);
-	in = (struct json_in){ doc, &d, NULL };
-	assert_int_equal(model_read(&g, doc, NULL, NULL, p->a, &in), 0);
-	json_free(doc);
-	diag_release(&d);
-	return g;
-}
 
 /* Baselines come first; replicates have their own seeds; results of other studies are reused. */
 static void baselines_replicates_cache(void **state)
@@ -461,8 +360,9 @@ static void baselines_replicates_cache(void **state)
 static void trained_by_hand(void **state)
 {
 	struct place *p = *state;
-	struct engine_item items[2] = { { .graph = model(p, lenet) }, { .graph = model(p, lenet), .label = "short" } };
-	struct engine_conf c = { .program = program, .store = p->path };
+	struct engine_item items[2] = { { .graph = model_of(p, lenet) },
+					{ .graph = model_of(p, lenet), .label = "short" } };
+	struct engine_conf c = { .program = engine_program, .store = p->path };
 	const struct study *y = study_of(p, "study", "by-hand", NULL);
 	struct json *recipe = json_object();
 	struct engine_outcome out;
@@ -508,9 +408,9 @@ static void assert_made_from(struct place *p, int64_t run, const char *name, con
 static void families(void **state)
 {
 	struct place *p = *state;
-	struct engine_item items[2] = { { .graph = model(p, lenet) },
-					{ .graph = model(p, deeper), .made_from = model(p, lenet) } };
-	struct engine_conf c = { .program = program, .store = p->path };
+	struct engine_item items[2] = { { .graph = model_of(p, lenet) },
+					{ .graph = model_of(p, deeper), .made_from = model_of(p, lenet) } };
+	struct engine_conf c = { .program = engine_program, .store = p->path };
 	struct json *change = json_object();
 	struct engine_outcome out;
 	int64_t runs[2], alone[1];
@@ -531,9 +431,9 @@ static void *train_beside(void *arg)
 	struct place *p = arg;
 	struct json *change = json_object();
 	struct engine_item item = {
-		.graph = model(p, lenet), .made_from = model(p, deeper), .change = change, .label = "net"
+		.graph = model_of(p, lenet), .made_from = model_of(p, deeper), .change = change, .label = "net"
 	};
-	struct engine_conf c = { .program = program, .store = p->path };
+	struct engine_conf c = { .program = engine_program, .store = p->path };
 	const struct study *y = study_of(p, "study", "by-hand", NULL);
 	static struct engine_outcome out;
 	struct err e = { 0 };
@@ -572,7 +472,7 @@ static void handed_over(void **state)
 	assert_int_equal(waitpid(child, &status, 0), child);
 	assert_int_equal(status, 0);
 	assert_int_equal(seen.results, 7);
-	assert_string_equal(table(p, p->path, "tiny"), table(p, alone, "tiny"));
+	assert_string_equal(table_of(p, p->path, "tiny"), table_of(p, alone, "tiny"));
 }
 
 static void retention(void **state)
@@ -592,10 +492,11 @@ static void retention(void **state)
 	store_close(s);
 }
 
-#define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
+#define TEST(f) cmocka_unit_test_setup_teardown(f, place_setup, place_teardown)
 
 int main(int argc, char **argv)
 {
+	int status = engine_test_main(argc, argv);
 	const struct CMUnitTest tests[] = {
 		TEST(a_search_is_a_function),
 		TEST(killed_workers),
@@ -612,9 +513,5 @@ int main(int argc, char **argv)
 		TEST(full_disks),
 	};
 
-	if (argc > 1 && strcmp(argv[1], "worker") == 0)
-		return engine_worker_main(3);
-	if (!realpath("/proc/self/exe", program))
-		return 1;
-	return cmocka_run_group_tests(tests, NULL, NULL);
+	return status >= 0 ? status : cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,0 +1,143 @@
+/* tests/helper_engine.c - see helper_engine.h. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/json.h"
+#include "base/mem.h"
+#include "base/str.h"
+#include "store/store.h"
+#include "tests/helper_engine.h"
+
+char engine_program[PATH_MAX];
+
+static const char document[] =
+    "{ \"study\": \"tiny\", \"backend\": \"ref\", \"threads\": 1,"
+    "  \"dataset\": {\"format\": \"glyphs\", \"validation\": 0.2, \"options\": {\"n_train\": 220, \"n_test\": 40}},"
+    "  \"space\": {\"name\": \"tiny\", \"states\": {\"hidden\": {\"dense\": {\"units\": {\"any\": [4, 6, 8, 10]}}},"
+    "     \"act\": {\"any\": [\"relu\", \"tanh\", \"elu\"]}}, \"start\": {\"hidden\": 1},"
+    "     \"stem\": [{\"avgpool2d\": {\"size\": 4}}, \"flatten\"],"
+    "     \"transitions\": {\"hidden\": {\"act\": 1}, \"act\": {\"hidden\": 1, \"end\": 2}},"
+    "     \"head\": [{\"dense\": {\"units\": \"$classes\"}}], \"limits\": {\"states\": {\"max\": 8}}},"
+    "  \"search\": {\"candidates\": 6, \"seed\": \"3\"},"
+    "  \"train\": {\"epochs\": 2, \"batch\": 20, \"optimizer\": {\"adamw\": {\"lr\": {\"any\": [0.01, 0.02]}}}},"
+    "  \"devices\": [\"cpu:0\"] }";
+
+int engine_test_main(int argc, char **argv)
+{
+	if (argc > 1 && strcmp(argv[1], "worker") == 0)
+		return engine_worker_main(3);
+	return realpath("/proc/self/exe", engine_program) ? -1 : 1;
+}
+
+int place_setup(void **state)
+{
+	struct place *p = mem_new(sizeof *p);
+
+	snprintf(p->dir, sizeof p->dir, "/tmp/nab-engine-XXXXXX");
+	if (!mkdtemp(p->dir))
+		return -1;
+	snprintf(p->path, sizeof p->path, "%s/a.db", p->dir);
+	p->a = arena_new();
+	*state = p;
+	return 0;
+}
+
+int place_teardown(void **state)
+{
+	struct place *p = *state;
+	char command[128];
+
+	snprintf(command, sizeof command, "rm -rf '%s'", p->dir);
+	arena_free(p->a);
+	mem_free(p);
+	return system(command);
+}
+
+struct study *study_of(struct place *p, ...)
+{
+	struct study *y = ARENA_NEW(p->a, struct study);
+	struct err e = { 0 };
+	struct diag d = { 0 };
+	struct json_in in;
+	struct json *doc;
+	const char *key;
+	va_list ap;
+
+	assert_int_equal(json_parse(&doc, document, strlen(document), "test", &e), 0);
+	va_start(ap, p);
+	while ((key = va_arg(ap, const char *)))
+		assert_int_equal(json_set_path(doc, key, va_arg(ap, const char *), &e), 0);
+	va_end(ap);
+	in = (struct json_in){ doc, &d, NULL };
+	if (study_read(y, doc, NULL, NULL, true, p->a, &in) < 0)
+		fail_msg("%s: %s", d.items[0].where, d.items[0].msg);
+	diag_release(&d);
+	arena_defer(p->a, (void (*)(void *))json_free, doc);
+	return y;
+}
+
+struct graph *model_of(struct place *p, const char *text)
+{
+	struct err e = { 0 };
+	struct diag d = { 0 };
+	struct json_in in;
+	struct json *doc;
+	struct graph *g;
+
+	assert_int_equal(json_parse(&doc, text, strlen(text), "model", &e), 0);
+	in = (struct json_in){ doc, &d, NULL };
+	if (model_read(&g, doc, NULL, NULL, p->a, &in) < 0)
+		fail_msg("%s: %s", d.items[0].where, d.items[0].msg);
+	json_free(doc);
+	diag_release(&d);
+	return g;
+}
+
+struct graph *layers_of(struct place *p, const char *name, const char *layers)
+{
+	return model_of(p, arena_printf(p->a,
+					"{\"name\": \"%s\", \"input\": [1, 28, 28], \"classes\": 10, \"layers\": [%s]}",
+					name, layers));
+}
+
+char *table_of(struct place *p, const char *store, const char *study)
+{
+	struct str t = { 0 };
+	struct store_study y;
+	struct err e = { 0 };
+	struct store *s;
+	char *out;
+
+	if (store_open(&s, store, STORE_READ, &e) < 0 || store_study_find(s, study, &y, p->a, &e) != 1 ||
+	    store_trajectory(s, y.id, &t, &e) < 0 || store_check(s, &e) < 0)
+		fail_msg("%s: %s", e.where, e.msg);
+	store_close(s);
+	out = arena_strdup(p->a, str_get(&t));
+	str_release(&t);
+	return out;
+}
+
+int train_items(struct place *p, const char *store, const struct study *y, const char *kind,
+		const struct engine_item *items, int n, int64_t *runs, struct engine_outcome *out, struct err *e)
+{
+	struct engine_conf c = { .program = engine_program, .store = store };
+	struct engine_outcome own;
+	struct err bad = { 0 };
+	int rc = engine_train(y, kind, items, n, runs, &c, out ? out : &own, &bad);
+
+	(void)p;
+	if (rc < 0 && !e)
+		fail_msg("%s: %s", bad.where, bad.msg);
+	if (e)
+		*e = bad;
+	return rc < 0 ? (int)bad.code : 0;
+}

@@ -1,0 +1,392 @@
+/* tests/unit/test_engine_start.c - where runs start: weights of a parent, of a file, continued runs; with real workers,
+ * and train_run() in this process as the oracle.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <math.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "arch/recipe.h"
+#include "arch/weights.h"
+#include "base/file.h"
+#include "base/json.h"
+#include "base/mem.h"
+#include "base/str.h"
+#include "engine/engine.h"
+#include "engine/initial.h"
+#include "engine/internal.h"
+#include "store/store.h"
+#include "tests/helper_engine.h"
+#include "train/train.h"
+
+#define STEM "{\"avgpool2d\": {\"size\": 4}}, \"flatten\""
+
+static const char *const middle = STEM ", {\"dense\": {\"units\": 12}, \"id\": \"a\"}, \"relu\","
+				       "{\"dense\": {\"units\": 10}, \"id\": \"head\"}";
+static const char *const large = STEM ", {\"dense\": {\"units\": 12}, \"id\": \"a\"}, \"relu\","
+				      "{\"dense\": {\"units\": 12}, \"id\": \"b\"}, \"tanh\","
+				      "{\"dense\": {\"units\": 10}, \"id\": \"head\"}";
+
+/* ---- looking into a store ------------------------------------------------------------------------------- */
+
+static struct store *opened(const char *path)
+{
+	struct store *s;
+	struct err e = { 0 };
+
+	if (store_open(&s, path, STORE_READ, &e) < 0)
+		fail_msg("%s: %s", e.where, e.msg);
+	return s;
+}
+
+/* All replicates of the candidate that a run belongs to. */
+static struct store_item *replicates(struct place *p, const char *path, int64_t run, int *n)
+{
+	struct store *s = opened(path);
+	struct store_query q = { 0 };
+	struct store_item *items, one;
+
+	assert_int_equal(store_item_get(s, run, &one, p->a, NULL), 0);
+	q.candidate = one.candidate.id;
+	assert_int_equal(store_list(s, &q, &items, n, p->a, NULL), 0);
+	store_close(s);
+	return items;
+}
+
+static const char *finding(struct place *p, const char *path, int64_t run, const char *code)
+{
+	struct store *s = opened(path);
+	struct store_finding *f;
+	const char *text = NULL;
+	int n;
+
+	assert_int_equal(store_findings(s, run, &f, &n, p->a, NULL), 0);
+	for (int i = 0; i < n; i++)
+		if (strcmp(f[i].code, code) == 0)
+			text = f[i].text;
+	store_close(s);
+	return text;
+}
+
+static struct weights *weights_of(struct place *p, const char *path, int64_t run, const struct graph *g)
+{
+	struct weights *w = weights_new(g, NULL);
+	struct store *s = opened(path);
+	struct err e = { 0 };
+	char *file;
+
+	if (engine_weights_path(&file, s, run, p->a, &e) < 0 || weights_load(w, file, &e) < 0)
+		fail_msg("%s: %s", e.where, e.msg);
+	store_close(s);
+	return w;
+}
+
+static struct store_epoch first_epoch(struct place *p, const char *path, int64_t run)
+{
+	struct store *s = opened(path);
+	struct store_epoch *rows;
+	int n;
+
+	assert_int_equal(store_epochs(s, run, &rows, &n, p->a, NULL), 0);
+	assert_true(n > 0);
+	store_close(s);
+	return rows[0];
+}
+
+/* ---- the oracle: the same run in this process ----------------------------------------------------------- */
+
+static struct weights *started(const struct graph *g, uint64_t seed)
+{
+	struct weights *w = weights_new(g, NULL);
+
+	weights_init(w, g, seed);
+	return w;
+}
+
+static void copy_tensor(struct weights *to, const char *name, const struct weights *from)
+{
+	for (int i = 0; i < to->n; i++)
+		for (int k = 0; k < from->n; k++)
+			if (strcmp(to->tensors[i].name, name) == 0 && strcmp(from->tensors[k].name, name) == 0)
+				memcpy(to->data + to->tensors[i].first, from->data + from->tensors[k].first,
+				       (size_t)to->tensors[i].count * sizeof(float));
+}
+
+/* Validation loss of the first epoch when g starts from these weights. */
+static double loss_from(struct place *p, const struct study *y, const struct graph *g, const struct weights *start,
+			uint64_t seed)
+{
+	struct backend_conf conf = { .threads = 1 };
+	const struct backend *b = backend_find(y->backend);
+	struct backend_ctx *ctx;
+	struct run_result r = { 0 };
+	struct recipe recipe;
+	struct dataset *d;
+	struct err e = { 0 };
+	struct run_spec spec = { .graph = g, .recipe = &recipe, .seed = seed, .start = start };
+	double loss;
+
+	assert_int_equal(study_recipe(&recipe, y, p->a, &e), 0);
+	recipe.epochs = 1;
+	recipe.horizon = 2;
+	assert_int_equal(dataset_open(&d, &y->spec, &e), 0);
+	spec.data = d;
+	assert_int_equal(b->open(&ctx, &conf, &e), 0);
+	if (train_run(b, ctx, &spec, &r, NULL, &e) < 0)
+		fail_msg("%s: %s", e.where, e.msg);
+	loss = r.val.loss;
+	run_result_release(&r);
+	b->close(ctx);
+	dataset_close(d);
+	return loss;
+}
+
+/* ---- parents among the items ---------------------------------------------------------------------------- */
+
+/* Replicate by replicate, child by child; the child of a child too; with one slot and with two. */
+static void children_start_where_parents_end(void **state)
+{
+	struct place *p = *state;
+	char *other = arena_printf(p->a, "%s/b.db", p->dir);
+	struct graph *g[3] = { layers_of(p, "middle", middle), layers_of(p, "large", large),
+			       layers_of(p, "large", large) };
+	struct engine_item items[] = { { .graph = g[0] },
+				       { .graph = g[1], .made_from = g[0], .start_item = 1 },
+				       { .graph = g[2], .label = "grandchild", .start_item = 2 },
+				       { .graph = g[1], .label = "scratch" } };
+	const struct study *y = study_of(p, "study", "kin", "replicates", "2", NULL);
+	struct store_item *runs[4];
+	int64_t ids[4];
+	int n;
+
+	train_items(p, p->path, y, "vary", items, 4, ids, NULL, NULL);
+	for (int i = 0; i < 4; i++) {
+		runs[i] = replicates(p, p->path, ids[i], &n);
+		assert_int_equal(n, 2);
+	}
+	assert_int_equal(runs[1][0].candidate.start_run, ids[0]);
+	assert_string_equal(runs[1][0].candidate.proposal, "{\"inherit_from\":{\"label\":\"middle\"}}");
+	for (int r = 0; r < 2; r++) {
+		uint64_t seed = runs[0][r].run.seed;
+		struct weights *parent = weights_of(p, p->path, runs[0][r].run.id, g[0]), *start = started(g[1], seed);
+		double loss;
+
+		assert_int_equal(seed, 1 + r);
+		assert_int_equal(runs[1][r].run.seed, seed);
+		loss = loss_from(p, y, g[1], start, seed);
+		assert_true(first_epoch(p, p->path, runs[3][r].run.id).val_loss == loss);
+		copy_tensor(start, "a.weight", parent);
+		copy_tensor(start, "a.bias", parent);
+		copy_tensor(start, "head.weight", parent);
+		copy_tensor(start, "head.bias", parent);
+		loss = loss_from(p, y, g[1], start, seed);
+		assert_true(first_epoch(p, p->path, runs[1][r].run.id).val_loss == loss);
+		assert_string_equal(finding(p, p->path, runs[1][r].run.id, "inherited"),
+				    r ? "starts from middle (seed 2): 4 of 6 tensors"
+				      : "starts from middle (seed 1): 4 of 6 tensors");
+		weights_free(parent);
+		parent = weights_of(p, p->path, runs[1][r].run.id, g[1]);
+		loss = loss_from(p, y, g[2], parent, seed);
+		assert_true(first_epoch(p, p->path, runs[2][r].run.id).val_loss == loss);
+		assert_null(finding(p, p->path, runs[3][r].run.id, "inherited"));
+		weights_free(parent);
+		weights_free(start);
+	}
+	y = study_of(p, "study", "kin", "replicates", "2", "devices", "[\"cpu:0\", \"cpu:1\"]", NULL);
+	train_items(p, other, y, "vary", items, 4, ids, NULL, NULL);
+	assert_string_equal(table_of(p, other, "kin"), table_of(p, p->path, "kin"));
+}
+
+/* Inherited results are reused for the same inheritance alone; a parent that another study trained is not trained
+ * again. */
+static void reuse_knows_the_start(void **state)
+{
+	struct place *p = *state;
+	struct graph *g[2] = { layers_of(p, "middle", middle), layers_of(p, "large", large) };
+	struct engine_item items[] = { { .graph = g[0] }, { .graph = g[1], .start_item = 1 }, { .graph = g[1] } };
+	int64_t first[3], again[3], mixed[2];
+	int n;
+
+	train_items(p, p->path, study_of(p, "study", "one", NULL), "train", items, 1, first, NULL, NULL);
+	train_items(p, p->path, study_of(p, "study", "two", NULL), "vary", items, 2, again, NULL, NULL);
+	assert_int_equal(replicates(p, p->path, again[0], &n)->run.cached_from, first[0]);
+	assert_int_equal(replicates(p, p->path, again[1], &n)->run.cached_from, 0);
+	assert_non_null(finding(p, p->path, again[1], "inherited")); /* from the numbers of the cached one */
+	/* the same model from scratch is another candidate, and another result */
+	train_items(p, p->path, study_of(p, "study", "two", NULL), "vary", items, 3, mixed, NULL, NULL);
+	assert_int_not_equal(mixed[0], 0);
+	train_items(p, p->path, study_of(p, "study", "three", NULL), "ablate", items, 3, first, NULL, NULL);
+	for (int i = 0; i < 3; i++) {
+		struct store_item *r = replicates(p, p->path, first[i], &n);
+
+		assert_true(r->run.cached_from != 0);
+		assert_int_equal(finding(p, p->path, first[i], "inherited") != NULL, i == 1);
+	}
+	assert_true(replicates(p, p->path, first[1], &n)->result.val_loss !=
+		    replicates(p, p->path, first[2], &n)->result.val_loss);
+}
+
+/* A parent that fails takes its children with it, however many generations; --retry tries all of them again. */
+static void orphans_are_infeasible(void **state)
+{
+	struct place *p = *state;
+	struct graph *g[2] = { layers_of(p, "middle", middle), layers_of(p, "large", large) };
+	struct json *hot = json_object();
+	struct engine_item items[] = { { .graph = g[0] },
+				       { .graph = g[1], .start_item = 1 },
+				       { .graph = g[1], .label = "grandchild", .start_item = 2 } };
+	struct engine_conf c = { .program = engine_program, .store = p->path, .retry_failed = true };
+	const struct study *y = study_of(p, "study", "kin", NULL);
+	struct engine_outcome out;
+	struct store_item *r;
+	struct err e = { 0 };
+	int64_t ids[3];
+	int n;
+
+	/* every step multiplies the weights by about -99 */
+	json_put(hot, "epochs", json_num(40));
+	assert_int_equal(json_set_path(hot, "optimizer", "{\"sgd\": {\"lr\": 100, \"weight_decay\": 1}}", NULL), 0);
+	items[0].recipe = hot;
+	train_items(p, p->path, y, "vary", items, 3, ids, &out, NULL);
+	assert_int_equal(out.other, 3);
+	r = replicates(p, p->path, ids[0], &n);
+	assert_int_equal(r->run.state, STATE_DIVERGED);
+	r = replicates(p, p->path, ids[1], &n);
+	assert_int_equal(r->run.state, STATE_INFEASIBLE);
+	assert_string_equal(r->result.reason, "its parent, middle (seed 1), ended diverged");
+	assert_int_equal(r->attempts, 0);
+	r = replicates(p, p->path, ids[2], &n);
+	assert_string_equal(r->result.reason, "its parent, large (seed 1), ended infeasible");
+	assert_int_equal(engine_train(y, "vary", items, 3, ids, &c, &out, &e),
+			 0); /* diverged is no accident: as it was */
+	assert_int_equal(out.other, 3);
+	json_free(hot);
+}
+
+/* ---- a stored run as parent ----------------------------------------------------------------------------- */
+
+static void stored_parents(void **state)
+{
+	struct place *p = *state;
+	struct graph *g[2] = { layers_of(p, "middle", middle), layers_of(p, "large", large) };
+	struct engine_item parent = { .graph = g[0] }, child = { .graph = g[1] };
+	struct err e = { 0 };
+	struct store *s;
+	struct store_item *r;
+	char *file;
+	int64_t id, made;
+	int n;
+
+	train_items(p, p->path, study_of(p, "study", "one", NULL), "train", &parent, 1, &id, NULL, NULL);
+	child.start_run = id;
+	train_items(p, p->path, study_of(p, "study", "two", "replicates", "2", "seed", "\"7\"", NULL), "vary", &child,
+		    1, &made, NULL, NULL);
+	r = replicates(p, p->path, made, &n);
+	assert_int_equal(n, 2);
+	assert_string_equal(r->candidate.proposal,
+			    "{\"inherit_from\":{\"label\":\"middle\",\"study\":\"one\",\"replicate\":0}}");
+	for (int i = 0; i < 2; i++) { /* both from the one run */
+		assert_int_equal(r[i].run.seed, 7 + i);
+		assert_string_equal(finding(p, p->path, r[i].run.id, "inherited"),
+				    "starts from middle (seed 1): 4 of 6 tensors");
+	}
+	s = opened(p->path);
+	assert_int_equal(engine_weights_path(&file, s, id, p->a, &e), 0);
+	store_close(s);
+	assert_int_equal(unlink(file), 0);
+	/* what is there already needs no weights; what is new does */
+	train_items(p, p->path, study_of(p, "study", "two", "replicates", "2", "seed", "\"7\"", NULL), "vary", &child,
+		    1, &id, NULL, NULL);
+	assert_int_equal(id, made);
+	assert_int_equal(train_items(p, p->path, study_of(p, "study", "four", "seed", "\"9\"", NULL), "vary", &child, 1,
+				     &id, NULL, &e),
+			 ERR_RUNTIME);
+	assert_non_null(strstr(e.msg, "were not kept"));
+	child.start_run = 4000;
+	assert_int_equal(train_items(p, p->path, study_of(p, "study", "five", NULL), "vary", &child, 1, &id, NULL, &e),
+			 ERR_USAGE);
+}
+
+/* Weights that a waiting child needs outlive every limit; those that nobody needs do not. */
+static void retention_knows_children(void **state)
+{
+	struct place *p = *state;
+	struct engine_item items[8] = { { .graph = layers_of(p, "middle", middle) } };
+	struct engine_outcome out;
+	struct store_summary sum;
+	struct store *s;
+	int64_t ids[8];
+
+	for (int i = 1; i < 8; i++) /* the last one is the second child of the first */
+		items[i] = (struct engine_item){ .graph = layers_of(p, "large", large),
+						 .start_item = i < 7 ? i : 1,
+						 .label = arena_printf(p->a, "child-%d", i) };
+	items[7].graph = layers_of(p, "small", STEM ", {\"dense\": {\"units\": 10}, \"id\": \"head\"}");
+	train_items(p, p->path, study_of(p, "study", "kin", "limits.max_disk", "1", NULL), "vary", items, 8, ids, &out,
+		    NULL);
+	assert_int_equal(out.done, 8);
+	s = opened(p->path);
+	assert_int_equal(store_summarize(s, 0, &sum, NULL), 0);
+	assert_in_range(sum.file_bytes, 1, 20000); /* one of them is kept: the best */
+	store_close(s);
+}
+
+/* ---- interrupted, handed over --------------------------------------------------------------------------- */
+
+static void interrupt(void *arg, const struct engine_event *v)
+{
+	int *left = arg;
+
+	if (v->kind == ENGINE_RESULT && --*left == 0)
+		raise(SIGINT);
+}
+
+static void interrupted_families(void **state)
+{
+	struct place *p = *state;
+	char *cut = arena_printf(p->a, "%s/cut.db", p->dir);
+	struct graph *g[2] = { layers_of(p, "middle", middle), layers_of(p, "large", large) };
+	struct engine_item items[] = { { .graph = g[0] },
+				       { .graph = g[1], .start_item = 1 },
+				       { .graph = g[1], .label = "grandchild", .start_item = 2 } };
+	const struct study *y = study_of(p, "study", "kin", "replicates", "2", NULL);
+	struct engine_outcome out;
+	int64_t ids[3];
+
+	train_items(p, p->path, y, "vary", items, 3, ids, NULL, NULL);
+	for (int after = 1; after < 6; after += 2) {
+		int left = after;
+		struct engine_conf c = { .program = engine_program, .store = cut, .on_event = interrupt, .arg = &left };
+		struct err e = { 0 };
+
+		assert_int_equal(engine_train(y, "vary", items, 3, ids, &c, &out, &e), -1);
+		assert_int_equal(e.code, ERR_INTERRUPTED);
+		train_items(p, cut, y, "vary", items, 3, ids, NULL, NULL);
+		assert_string_equal(table_of(p, cut, "kin"), table_of(p, p->path, "kin"));
+		assert_int_equal(unlink(cut), 0);
+		assert_int_equal(system(arena_printf(p->a, "rm -rf '%s'*", cut)), 0);
+	}
+}
+
+#define TEST(f) cmocka_unit_test_setup_teardown(f, place_setup, place_teardown)
+
+int main(int argc, char **argv)
+{
+	int status = engine_test_main(argc, argv);
+	const struct CMUnitTest tests[] = {
+		TEST(children_start_where_parents_end), TEST(reuse_knows_the_start),
+		TEST(orphans_are_infeasible),           TEST(stored_parents),
+		TEST(retention_knows_children),         TEST(interrupted_families),
+	};
+
+	return status >= 0 ? status : cmocka_run_group_tests(tests, NULL, NULL);
+}
