@@ -11,7 +11,7 @@ n=0
 scratch=$(mktemp -d)
 trap 'rm -rf "$scratch"' EXIT
 
-normal() { sed -e "s|$scratch/work|SCRATCH|g" -e "s|$root|ROOT|g" -e 's/process [0-9]* on [^ ,;)]*/process PID on HOST/g' "$1"; }
+normal() { sed -e "s|$scratch/work|SCRATCH|g" -e "s|$root|ROOT|g" -e 's/this one reads up to [0-9]*/this one reads up to N/' -e 's/process [0-9]* on [^ ,;)]*/process PID on HOST/g' "$1"; }
 
 for script in ${*:-*.sh}; do
 	case=${script%.sh}

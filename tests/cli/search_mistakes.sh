@@ -34,13 +34,16 @@ t ls --store newer.db
 t search study.json --store newer.db
 rm newer.db*
 python3 - <<'P' &
-import fcntl, time
+import fcntl, os, time
 f = open("tiny.db.lock", "a+")
 fcntl.flock(f, fcntl.LOCK_EX)
 fcntl.lockf(f, fcntl.LOCK_EX)
 open("locked", "w")
-time.sleep(3)
+until = time.time() + 60
+while not os.path.exists("tried") and time.time() < until:
+    time.sleep(0.05)
 P
 while [ ! -e locked ]; do sleep 0.05; done
 t search study.json --set search.candidates=5
+touch tried
 wait
