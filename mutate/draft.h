@@ -36,7 +36,8 @@ struct dnode {
 	const char *device;
 
 	int origin;   /* node of the parent whose weights it goes on with, or -1 */
-	int *out_map; /* [channels out] which of the origin's output channels each one repeats; NULL: the same ones */
+	int *out_map; /* [width] which of the origin's outputs (units, of a recurrent layer) each one repeats; NULL: the
+			 same ones. Of a new layer that starts as the identity: which of its inputs */
 	int n_out_map;
 	enum start start; /* if origin is -1 */
 	/* private */
@@ -165,6 +166,10 @@ int *draft_width(struct draft *d, int node);
 int draft_build(struct graph **out, struct draft *d, int **at, struct err *e);
 
 /* ---- what mutate/ keeps to itself --------------------------------------------------------------------------- */
+
+/* mutate_apply(), with the draft that the graph was built from and at[] as draft_build() gives it. */
+int mutate_draft(struct draft **made, int **at, struct graph **out, const struct graph *g, const struct json *edits,
+		 const struct mutate_env *env, struct mutate_log *log, const struct json_in *in, struct arena *a);
 
 /* Recomputes shapes forward and repairs what does not fit; 1, or 0: refused. Part of draft_build(). */
 int draft_settle(struct draft *d);
