@@ -40,7 +40,7 @@ struct node {
 	int n_out;
 	int group;          /* innermost block instance, index into groups, or -1 */
 	int share;          /* the earlier node whose parameters this one uses, or -1 */
-	bool frozen;        /* its parameters are not trained */
+	bool frozen;        /* its parameters are not trained, nor do its statistics move: see train/plan.h */
 	const char *device; /* placement hint, or NULL */
 	int64_t params;     /* trainable numbers of its own (0 if shared; frozen ones count) */
 	int64_t stats;      /* running statistics of its own */

@@ -82,6 +82,7 @@ struct cpu_val *cpu_build_batchnorm(struct cpu_build *b, int node)
 	struct cpu_val *in = norm_input(b, node), *out;
 	int at = cfg->affine ? 2 : 0, scale = -1, shift = -1, mean, variance;
 	int64_t channels = cpu_in_shape(b, node, 0)->d[0], n;
+	bool measures = b->training && !plan_is_frozen(b->g, node);
 	struct cpu_op *op;
 
 	if (!in)
@@ -92,7 +93,8 @@ struct cpu_val *cpu_build_batchnorm(struct cpu_build *b, int node)
 				 .eps = (float)cfg->eps,
 				 .affine = cfg->affine,
 				 .relu = cpu_fused_act(b, node).act == DN_RELU,
-				 .training = b->training };
+				 .training = b->training,
+				 .running = !measures };
 	s->forward = dn_norm_forward(b->dn, &s->c);
 	if (cfg->affine) {
 		s->scale = cpu_param_of(b, node, 0);
@@ -102,8 +104,8 @@ struct cpu_val *cpu_build_batchnorm(struct cpu_build *b, int node)
 	}
 	mean = cpu_vector_param(b, cpu_param_of(b, node, at), channels);
 	variance = cpu_vector_param(b, cpu_param_of(b, node, at + 1), channels);
-	s->mean = b->training ? program_buf(b->p, channels * (int64_t)sizeof(float)) : mean;
-	s->variance = b->training ? program_buf(b->p, channels * (int64_t)sizeof(float)) : variance;
+	s->mean = measures ? program_buf(b->p, channels * (int64_t)sizeof(float)) : mean;
+	s->variance = measures ? program_buf(b->p, channels * (int64_t)sizeof(float)) : variance;
 	out = cpu_val_new(b, in->md, b->plan->flows[node]);
 	op = program_prim(b->p, s->forward);
 	if (!op)
@@ -121,7 +123,7 @@ struct cpu_val *cpu_build_batchnorm(struct cpu_build *b, int node)
 		s->space = program_buf(b->p, (int64_t)dn_bytes(s->workspace));
 		program_arg(b->p, op, DN_WORKSPACE, s->workspace, s->space);
 	}
-	if (b->training) {
+	if (measures) {
 		track(b, mean, s->mean, channels, cfg->momentum, 1);
 		track(b, variance, s->variance, channels, cfg->momentum, n > 1 ? (double)n / (double)(n - 1) : 1);
 	}

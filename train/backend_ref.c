@@ -16,6 +16,7 @@
 #include "train/batch.h"
 #include "train/loss.h"
 #include "train/optim.h"
+#include "train/plan.h"
 
 struct backend_ctx {
 	struct backend_conf conf;
@@ -323,6 +324,15 @@ static void fill_params(struct net *n, int node, struct call *c)
 	}
 }
 
+/* Training mode, as far as a layer is in it: frozen layers compute as they do when they are evaluated. Dropout has
+ * nothing to freeze. */
+static bool in_training(const struct net *n, int node, const struct pass *p)
+{
+	if (n->g->nodes[node].kind == LAYER_dropout)
+		return p->training && p->drop;
+	return p->training && !plan_is_frozen(n->g, node);
+}
+
 static struct layer_io layer_call(struct net *n, int node, const struct pass *p, struct call *c)
 {
 	const struct node *nd = &n->g->nodes[node];
@@ -347,7 +357,7 @@ static struct layer_io layer_call(struct net *n, int node, const struct pass *p,
 				  .in = c->in,
 				  .out = n->out + node * LAYER_PORTS,
 				  .param = c->param,
-				  .training = p->training && (p->drop || nd->kind != LAYER_dropout),
+				  .training = in_training(n, node, p),
 				  .length = open ? p->length : NULL,
 				  .dout = c->dout,
 				  .din = c->din,

@@ -553,7 +553,7 @@ struct dn_prim *dn_dense_backward_weights(struct dn *dn, const struct dn_dense *
 
 static unsigned norm_flags(const struct dn_norm *c)
 {
-	return (c->training ? 0U : (unsigned)dnnl_use_global_stats) |
+	return (c->training && !c->running ? 0U : (unsigned)dnnl_use_global_stats) |
 	       (c->affine ? (unsigned)(dnnl_use_scale | dnnl_use_shift) : 0U) |
 	       (c->relu ? (unsigned)dnnl_fuse_norm_relu : 0U);
 }

@@ -111,7 +111,8 @@ struct dn_norm {
 	const struct dn_md *data;
 	float eps;
 	bool affine, relu; /* relu: fused, with a workspace */
-	bool training;     /* else: mean and variance are inputs */
+	bool training;
+	bool running; /* mean and variance are inputs; always so unless training */
 };
 
 struct dn_prim *dn_norm_forward(struct dn *dn, const struct dn_norm *c);

@@ -8,13 +8,17 @@
 
 #include "base/mem.h"
 
+bool plan_is_frozen(const struct graph *g, int node)
+{
+	return g->nodes[g->nodes[node].share >= 0 ? g->nodes[node].share : node].frozen;
+}
+
 bool plan_trains(const struct graph *g, int node)
 {
-	int owner = g->nodes[node].share >= 0 ? g->nodes[node].share : node;
 	struct param_spec spec[LAYER_PARAMS];
 	int count = graph_params(g, node, spec);
 
-	if (g->nodes[owner].frozen)
+	if (plan_is_frozen(g, node))
 		return false;
 	for (int i = 0; i < count; i++)
 		if (spec[i].role != PARAM_STAT)

@@ -34,7 +34,11 @@ void plan_init(struct plan *p, const struct graph *g, bool training, plan_fuses 
 /* The last node of a group: the one whose output the others see. */
 int plan_tail(const struct plan *p, int lead);
 
-/* Whether a node has parameters (its own or shared ones) that are trained: frozen is what their owner says. */
+/* Whether a node's parameters (its own or shared ones) are frozen: what their owner says. A frozen batch norm also
+ * normalises with its running statistics while training, and keeps them: PyTorch's eval() on that layer. */
+bool plan_is_frozen(const struct graph *g, int node);
+
+/* Whether a node has parameters (its own or shared ones) that are trained. */
 bool plan_trains(const struct graph *g, int node);
 
 struct plan_buffer {

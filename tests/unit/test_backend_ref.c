@@ -267,6 +267,41 @@ static void frozen_and_statistics(void **state)
 	stop(&t);
 }
 
+/* A frozen batch norm computes with its running statistics and keeps them, training or not. */
+static void frozen_norms(void **state)
+{
+	static const char text[] =
+	    "{'input': [2,6,6], 'classes': 3, 'layers': ["
+	    "{'conv2d': {'filters': 4, 'kernel': 3}}, {'batchnorm': {}, 'frozen': true, 'id': 'n'},"
+	    "'tanh', {'conv2d': {'filters': 4, 'kernel': 1}}, {'batchnorm': {}, 'share': 'n'},"
+	    "'globalavgpool', {'dense': {'units': 3}}]}";
+	struct bench t;
+	struct weights *after;
+	struct step_stats s = { 0 };
+	struct rng r;
+
+	(void)state;
+	start(&t, text, pictures);
+	open_net(&t, 1);
+	rng_init(&r, 8, 15);
+	for (int i = 0; i < t.w->n; i++) /* statistics that no batch has */
+		for (int64_t k = 0; t.w->tensors[i].spec.role == PARAM_STAT && k < t.w->tensors[i].count; k++)
+			t.w->data[t.w->tensors[i].first + k] = (float)(0.5 + rng_real(&r));
+	check_gradients(&t);
+	after = weights_new(t.g, NULL);
+	ref->set_weights(t.net, t.w, NULL);
+	train(&t, 0, 3, &s);
+	ref->get_weights(t.net, after, NULL);
+	for (int i = 0; i < t.w->n; i++) {
+		const struct tensor *p = &t.w->tensors[i];
+		bool same = memcmp(after->data + p->first, t.w->data + p->first, sizeof(float) * (size_t)p->count) == 0;
+
+		assert_int_equal(same, t.g->nodes[p->node].frozen);
+	}
+	weights_free(after);
+	stop(&t);
+}
+
 /* 5 steps, or 2, save, spoil, load, 3: the same bits. */
 static void state_is_exact(void **state)
 {
@@ -402,6 +437,7 @@ int main(void)
 		cmocka_unit_test(gradients_leave_no_trace),
 		cmocka_unit_test(dropout_acts),
 		cmocka_unit_test(frozen_and_statistics),
+		cmocka_unit_test(frozen_norms),
 		cmocka_unit_test(state_is_exact),
 		cmocka_unit_test(raw_is_evaluate),
 		cmocka_unit_test(profile_adds_up),

@@ -607,6 +607,12 @@ static void test_sharing_and_freezing(void **state)
 	    " 'frozen': true}, 'flatten', {'dense': {'units': 36}, 'id': 'd'}, 'tanh',"
 	    "{'dense': {'units': 36}, 'share': 'd'}, {'dense': {'units': 3}}]}",
 	    shape_image(4, 3, 3), "frozen layers, shared dense");
+	compare_model("{'input': [3, 8, 8], 'classes': 3, 'layers': ["
+		      "{'conv2d': {'filters': 8, 'kernel': 3}}, {'batchnorm': {}, 'frozen': true, 'id': 'n'}, 'relu',"
+		      "{'conv2d': {'filters': 8, 'kernel': 3}}, {'batchnorm': {}, 'share': 'n'}, 'relu',"
+		      "{'conv2d': {'filters': 8, 'kernel': 1}}, {'batchnorm': {'affine': false}, 'frozen': true},"
+		      "'globalavgpool', {'batchnorm': {}, 'frozen': true}, {'dense': {'units': 3}}]}",
+		      shape_image(3, 8, 8), "frozen norms, with and without a relu, shared, of a vector");
 	compare_model("{'input': [3, 6, 6], 'classes': 3, 'layers': ["
 		      "{'conv2d': {'filters': 20, 'kernel': 3}, 'id': 'c'}, {'batchnorm': {}, 'id': 'dead'},"
 		      "{'globalavgpool': {}, 'from': ['c']}, 'batchnorm', {'dense': {'units': 3}}]}",
