@@ -340,6 +340,60 @@ static void retention_knows_children(void **state)
 	store_close(s);
 }
 
+/* ---- weights of a file ---------------------------------------------------------------------------------- */
+
+static struct weights *made_file(const char *path, const struct graph *g, uint64_t seed)
+{
+	struct weights *w = started(g, seed);
+	struct err e = { 0 };
+
+	if (weights_save(w, path, NULL, &e) < 0)
+		fail_msg("%s: %s", e.where, e.msg);
+	return w;
+}
+
+static void pretrained_weights(void **state)
+{
+	struct place *p = *state;
+	char *path = arena_printf(p->a, "%s/seven.safetensors", p->dir);
+	char *whole = arena_printf(p->a, "%s/ten.safetensors", p->dir);
+	struct graph *g = layers_of(p, "middle", middle);
+	struct graph *seven =
+	    model_of(p, arena_printf(p->a, "{\"input\": [1, 28, 28], \"classes\": 7, \"layers\": [" STEM
+					   ", {\"dense\": {\"units\": 12}, \"id\": \"a\"}, \"relu\","
+					   "{\"dense\": {\"units\": 7}, \"id\": \"head\"}]}"));
+	struct engine_item items[] = { { .graph = g, .weights = path },
+				       { .graph = g, .weights = whole },
+				       { .graph = g } };
+	const struct study *y = study_of(p, "study", "files", NULL);
+	struct weights *from = made_file(path, seven, 99), *start = started(g, 1), *ten = made_file(whole, g, 77);
+	int64_t ids[3], again[3];
+	struct err e = { 0 };
+
+	train_items(p, p->path, y, "train", items, 3, ids, NULL, NULL);
+	assert_string_equal(
+	    finding(p, p->path, ids[0], "pretrained"),
+	    "starts from seven.safetensors: 2 of 4 tensors; a new head: head has 7 classes in the file, 10 here");
+	assert_string_equal(finding(p, p->path, ids[1], "pretrained"), "starts from ten.safetensors: 4 of 4 tensors");
+	assert_true(first_epoch(p, p->path, ids[2]).val_loss == loss_from(p, y, g, start, 1));
+	copy_tensor(start, "a.weight", from);
+	copy_tensor(start, "a.bias", from);
+	assert_true(first_epoch(p, p->path, ids[0]).val_loss == loss_from(p, y, g, start, 1));
+	assert_true(first_epoch(p, p->path, ids[1]).val_loss == loss_from(p, y, g, ten, 1));
+	/* the same numbers by another name are the same; other numbers by the same name are not */
+	assert_int_equal(rename(whole, arena_printf(p->a, "%s/x", p->dir)), 0);
+	items[1].weights = arena_printf(p->a, "%s/x", p->dir);
+	weights_free(made_file(path, seven, 98));
+	train_items(p, p->path, y, "train", items, 3, again, NULL, NULL);
+	assert_true(again[0] != ids[0] && again[1] == ids[1] && again[2] == ids[2]);
+	items[0].weights = whole;
+	assert_int_equal(train_items(p, p->path, y, "train", items, 1, again, NULL, &e), ERR_INVALID);
+	assert_non_null(strstr(e.msg, "No such file"));
+	weights_free(from);
+	weights_free(start);
+	weights_free(ten);
+}
+
 /* ---- interrupted, handed over --------------------------------------------------------------------------- */
 
 static void interrupt(void *arg, const struct engine_event *v)
@@ -377,15 +431,149 @@ static void interrupted_families(void **state)
 	}
 }
 
+/* ---- a strategy that inherits and continues ------------------------------------------------------------- */
+
+/* Candidate 0 from scratch for one epoch, 1 continues it, 2 inherits from 1, 3 inherits from 2, 4 continues 3. */
+struct script {
+	struct place *place;
+};
+
+static const struct {
+	int from, epochs;
+	bool continues, large;
+} plot[] = { { -1, 1, false, false },
+	     { 0, 2, true, false },
+	     { 1, 1, false, true },
+	     { 2, 1, false, false },
+	     { 3, 2, true, false } };
+
+static struct place *script_place;
+
+static int script_create(void **self, const struct search_cfg *cfg, const struct search_ctx *ctx,
+			 struct space_stats *stats, struct arena *a, struct err *e)
+{
+	(void)cfg;
+	(void)ctx;
+	(void)stats;
+	(void)e;
+	*self = ARENA_NEW(a, struct script);
+	((struct script *)*self)->place = script_place;
+	return 0;
+}
+
+static int script_ask(void *self, int k, int retry, struct proposal *out, struct arena *a, struct err *e)
+{
+	struct script *s = self;
+
+	(void)e;
+	if (retry || k >= (int)(sizeof plot / sizeof *plot))
+		return 0;
+	out->graph = layers_of(s->place, "net", plot[k].large ? large : middle);
+	out->recipe = json_object();
+	arena_defer(a, (void (*)(void *))json_free, out->recipe);
+	json_set_path(out->recipe, "batch", "20", NULL);
+	json_set_path(out->recipe, "epochs", "2", NULL);
+	out->fidelity.epochs = plot[k].epochs;
+	if (plot[k].continues)
+		out->continue_from = plot[k].from;
+	else
+		out->inherit_from = plot[k].from;
+	return 1;
+}
+
+static void script_tell(void *self, const struct search_result *r)
+{
+	(void)self;
+	(void)r;
+}
+
+static const struct opt script_opts[] = { OPT_END };
+static const struct strategy script = { .name = "script",
+					.help = "a plot",
+					.opts = script_opts,
+					.lag = 1,
+					.create = script_create,
+					.ask = script_ask,
+					.tell = script_tell };
+
+/* engine_search() with that strategy; stops after `most` results (0: at its end). */
+static void play(struct place *p, const char *store, int most, bool no_checkpoints)
+{
+	const struct study *y = study_of(p, "search.candidates", "5", "replicates", "2", NULL);
+	struct engine_conf c = { .program = engine_program, .store = store, .on_event = interrupt, .arg = &most };
+	struct err e = { 0 };
+	struct engine g;
+	struct work *w;
+
+	script_place = p;
+	assert_int_equal(engine_open(&g, y, &c, &e), 0);
+	assert_int_equal(work_open(&w, &g, y, "search", &e), 0);
+	g.works = mem_new(sizeof *g.works);
+	g.works[g.n_works++] = w;
+	w->study.search_cfg.strategy = &script;
+	w->learns = true;
+	if (no_checkpoints)
+		assert_int_equal(system(arena_printf(p->a, "rm -f '%s'.files/*.ckpt", store)), 0);
+	if (work_start_search(&g, w, &e) < 0 || engine_run(&g, &e) < 0)
+		fail_msg("%s: %s", e.where, e.msg);
+	engine_close(&g);
+}
+
+static void strategies_that_inherit(void **state)
+{
+	struct place *p = *state;
+	struct store_query q = { 0 };
+	struct store_epoch *parent, *child;
+	struct store_item *items;
+	struct store *s;
+	int n, m;
+
+	play(p, p->path, 0, false);
+	s = opened(p->path);
+	assert_int_equal(store_list(s, &q, &items, &n, p->a, NULL), 0);
+	assert_int_equal(n, 10);
+	for (int i = 0; i < n; i++) {
+		const struct store_item *r = &items[i];
+		int k = (int)r->candidate.number;
+
+		assert_int_equal(r->run.state, STATE_DONE);
+		assert_int_equal(r->result.epochs, plot[k].epochs);
+		if (plot[k].from < 0)
+			continue;
+		assert_int_equal(r->candidate.start_run, items[2 * plot[k].from].run.id);
+		assert_int_equal(r->candidate.resumes, plot[k].continues);
+		assert_int_equal(
+		    store_epochs(s, items[2 * plot[k].from + r->run.replicate].run.id, &parent, &m, p->a, NULL), 0);
+		assert_int_equal(store_epochs(s, r->run.id, &child, &m, p->a, NULL), 0);
+		/* continued: the parent's epoch, and another one; inherited: an epoch of its own */
+		assert_int_equal(parent[0].val_loss == child[0].val_loss, plot[k].continues);
+		/* the last one continues a run that inherited: it says so, checkpoint or not */
+		assert_int_equal(finding(p, p->path, r->run.id, "inherited") != NULL, k >= 2);
+	}
+	store_close(s);
+	for (int cut = 1; cut < 10; cut += 3) { /* interrupted, and without the checkpoints of the continued runs */
+		char *other = arena_printf(p->a, "%s/cut%d.db", p->dir, cut);
+
+		play(p, other, cut, false);
+		play(p, other, 0, cut > 1);
+		assert_string_equal(table_of(p, other, "tiny"), table_of(p, p->path, "tiny"));
+	}
+}
+
 #define TEST(f) cmocka_unit_test_setup_teardown(f, place_setup, place_teardown)
 
 int main(int argc, char **argv)
 {
 	int status = engine_test_main(argc, argv);
 	const struct CMUnitTest tests[] = {
-		TEST(children_start_where_parents_end), TEST(reuse_knows_the_start),
-		TEST(orphans_are_infeasible),           TEST(stored_parents),
-		TEST(retention_knows_children),         TEST(interrupted_families),
+		TEST(children_start_where_parents_end),
+		TEST(reuse_knows_the_start),
+		TEST(orphans_are_infeasible),
+		TEST(stored_parents),
+		TEST(retention_knows_children),
+		TEST(pretrained_weights),
+		TEST(interrupted_families),
+		TEST(strategies_that_inherit),
 	};
 
 	return status >= 0 ? status : cmocka_run_group_tests(tests, NULL, NULL);
