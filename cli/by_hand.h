@@ -24,15 +24,16 @@ struct by_hand {
 	bool keep_open; /* no flag: keys of --recipe with open places are left to the command */
 };
 
-/* --seed is left to the commands: that of `nab vary` is not of training. */
-#define BY_HAND_FLAGS                                                                                            \
-	OPT_STR(struct by_hand, study, NULL, "study file whose data set, recipe and devices are used"),          \
-	    OPT_STR(struct by_hand, data, NULL,                                                                  \
-		    "data set, if no study is given (default: that of the stored run, else glyphs)"),            \
-	    OPT_STR(struct by_hand, recipe, NULL, "JSON file with a recipe, whole or in part"),                  \
-	    OPT_INT(struct by_hand, epochs, 0, 0, 1000000, "epochs; 0: as the recipe says"),                     \
-	    OPT_INT(struct by_hand, seeds, 0, 0, 1000,                                                           \
-		    "runs of every model, with different seeds; 0: as the study or the stored run has, else 1"), \
+/* --seed is left to the commands: that of `nab vary` is not of training; and `nab ablate` has an --epochs of its own.
+ */
+#define BY_HAND_SOURCES                                                                                 \
+	OPT_STR(struct by_hand, study, NULL, "study file whose data set, recipe and devices are used"), \
+	    OPT_STR(struct by_hand, data, NULL,                                                         \
+		    "data set, if no study is given (default: that of the stored run, else glyphs)"),   \
+	    OPT_STR(struct by_hand, recipe, NULL, "JSON file with a recipe, whole or in part")
+#define BY_HAND_MACHINE                                                                                          \
+	OPT_INT(struct by_hand, seeds, 0, 0, 1000,                                                               \
+		"runs of every model, with different seeds; 0: as the study or the stored run has, else 1"),     \
 	    OPT_STR(struct by_hand, store, NULL,                                                                 \
 		    "file for the results; default: the study's, else that of the stored run, else COMMAND.db"), \
 	    OPT_STR(struct by_hand, name, NULL, "name of the new study in the store"),                           \
@@ -41,6 +42,9 @@ struct by_hand {
 	    OPT_STRS(struct by_hand, devices, "device slot (cpu:0); may be repeated"),                           \
 	    OPT_BOOL(struct by_hand, no_wait, 0, "hand the work to the running coordinator and return"),         \
 	    OPT_BOOL(struct by_hand, retry_failed, 0, "try runs again that ended failed, out of memory or timed out")
+#define BY_HAND_FLAGS                                                                                     \
+	BY_HAND_SOURCES, OPT_INT(struct by_hand, epochs, 0, 0, 1000000, "epochs; 0: as the recipe says"), \
+	    BY_HAND_MACHINE
 
 /* A model or run to start from; --set is kept for the study. */
 int by_hand_target(struct cli *c, const struct by_hand *h, const char *text, struct target *out, struct err *e);

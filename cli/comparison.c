@@ -20,9 +20,9 @@ int cli_width(void)
 	return env && atoi(env) > 20 ? atoi(env) : 0;
 }
 
-static struct json *comparison_json(const struct comparison *m, const struct table *t)
+struct json *cli_comparison_json(const struct comparison *m, struct arena *a)
 {
-	struct json *out = table_json(t);
+	struct json *out = table_json(compare_table(m, a));
 
 	json_put(out, "title", m->title ? json_str(m->title) : json_null());
 	json_put(out, "split", json_str(m->split));
@@ -31,24 +31,29 @@ static struct json *comparison_json(const struct comparison *m, const struct tab
 	return out;
 }
 
-static void render(struct str *out, const struct cli *c, const struct comparison *m, enum table_format format,
-		   bool file)
+void cli_render_comparison(struct str *out, const struct cli *c, const struct comparison *m, enum table_format format,
+			   bool file)
 {
-	struct table *t = compare_table(m, c->arena);
-
-	if (format == TABLE_JSON) {
-		struct json *j = comparison_json(m, t);
-
-		json_pretty(out, j);
-		str_addc(out, '\n');
-		json_free(j);
-		return;
-	}
 	if (format == TABLE_TEXT && m->title) {
 		escape_plain(out, m->title);
 		str_add(out, "\n\n");
 	}
-	table_print(out, t, format, file ? 0 : cli_width(), !file && c->paint_out);
+	table_print(out, compare_table(m, c->arena), format, file ? 0 : cli_width(), !file && c->paint_out);
+}
+
+static void render(struct str *out, const struct cli *c, const struct comparison *m, enum table_format format,
+		   bool file)
+{
+	struct json *j;
+
+	if (format != TABLE_JSON) {
+		cli_render_comparison(out, c, m, format, file);
+		return;
+	}
+	j = cli_comparison_json(m, c->arena);
+	json_pretty(out, j);
+	str_addc(out, '\n');
+	json_free(j);
 }
 
 int cli_print_comparison(struct cli *c, const struct comparison *m, enum table_format format, const char *output,

@@ -13,4 +13,9 @@ int cli_width(void);
 int cli_print_comparison(struct cli *c, const struct comparison *m, enum table_format format, const char *output,
 			 struct err *e);
 
+/* The parts of it, for commands that add something: the text (not JSON) for a file or for stdout, and the object. */
+void cli_render_comparison(struct str *out, const struct cli *c, const struct comparison *m, enum table_format format,
+			   bool file);
+struct json *cli_comparison_json(const struct comparison *m, struct arena *a); /* caller frees */
+
 #endif

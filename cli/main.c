@@ -316,7 +316,7 @@ static int read_flag(struct cli *c, const struct command *cmd, int argc, char **
 /* The few one-letter flags. Returns 1 if argv[i] was one (or was rewritten to a long one), 0 if not. */
 static int short_flag(struct cli *c, const struct command *cmd, char **word)
 {
-	static char output[] = "--output";
+	static char output[] = "--output", dry_run[] = "--dry-run";
 
 	if (strcmp(*word, "-v") == 0)
 		c->verbose = true;
@@ -324,6 +324,8 @@ static int short_flag(struct cli *c, const struct command *cmd, char **word)
 		c->quiet = true;
 	else if (strcmp(*word, "-o") == 0 && find_flag(cmd->flags, "output", 6))
 		*word = output;
+	else if (strcmp(*word, "-n") == 0 && find_flag(cmd->flags, "dry-run", 7))
+		*word = dry_run;
 	return (*word)[1] != '-' && (strcmp(*word, "-v") == 0 || strcmp(*word, "-q") == 0);
 }
 

@@ -24,7 +24,7 @@ struct compare_slice { /* a named subset of the examples, of one row */
 };
 
 struct compare_row {
-	int64_t candidate;
+	int64_t candidate; /* 0: there is no such model; only label, unit and state (the reason) are shown */
 	const char *label;
 	const char *study;            /* its name */
 	const char *change;           /* in words ("words" of the stored change), or NULL */

@@ -181,15 +181,6 @@ static void put_model(struct table *t, const struct compare_row *w)
 		table_put_text(t, "trouble", w->state);
 }
 
-/* Whether there are seeds enough for Wilcoxon's test in any row; else the column is left out. */
-static bool wilcoxon_speaks(const struct comparison *c)
-{
-	for (int i = 0; i < c->n_rows; i++)
-		if (c->rows[i].wilcoxon_least <= 0.05)
-			return true;
-	return false;
-}
-
 static void put_texts(struct table *t, const struct comparison *c, int i)
 {
 	const struct compare_row *w = &c->rows[i], *first = &c->rows[0];
@@ -212,7 +203,7 @@ static void put_texts(struct table *t, const struct comparison *c, int i)
 		table_put_text(t, "effect", stats_cliff_word(w->cliff));
 	if (w->wilcoxon_least <= 0.05)
 		put_p(t, "wilcoxon_text", w->wilcoxon);
-	else if (!isnan(w->wilcoxon_least) && wilcoxon_speaks(c))
+	else if (!isnan(w->wilcoxon_least))
 		table_put_text(t, "wilcoxon_text", "-");
 	put_p(t, "mcnemar_text", w->mcnemar);
 	table_put_text(t, "change", w->change);
@@ -286,12 +277,26 @@ static void put_slice(struct table *t, const struct compare_slice *q, struct are
 	str_release(&text);
 }
 
+/* A model that there is not: an ablation's unit that cannot be removed. */
+static void put_absent(struct table *t, const struct compare_row *w)
+{
+	table_put_text(t, "model_text", w->label);
+	table_put_text(t, "trouble", w->state);
+	table_put_text(t, "model", w->label);
+	table_put_text(t, "unit", w->unit);
+	table_put_text(t, "state", w->state);
+}
+
 struct table *compare_table(const struct comparison *c, struct arena *a)
 {
 	struct table *t = make_table(c, a);
 
 	for (int i = 0; i < c->n_rows; i++) {
 		table_row(t);
+		if (!c->rows[i].candidate) {
+			put_absent(t, &c->rows[i]);
+			continue;
+		}
 		put_texts(t, c, i);
 		put_numbers(t, c, i);
 		for (int q = 0; q < c->n_slices; q++)

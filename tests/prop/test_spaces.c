@@ -155,8 +155,10 @@ static void try_study(const char *path)
 	if (search_recipe_check(json_get(doc, "train"), &in) < 0 ||
 	    search_cfg_read(&c, json_get(doc, "search"), a, &in) < 0)
 		fail_msg("%s: %s: %s", path, d.items[0].where, d.items[0].msg);
-	snprintf(file, sizeof file, "configs/%s", json_string(json_get(doc, "space")));
-	load_space(a, file);
+	if (json_get(doc, "space")) { /* an ablation's has none */
+		snprintf(file, sizeof file, "configs/%s", json_string(json_get(doc, "space")));
+		load_space(a, file);
+	}
 	JSON_EACH(m, json_get(doc, "baselines")) {
 		snprintf(file, sizeof file, "configs/%s", json_string(m));
 		try_model(file);
