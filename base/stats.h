@@ -34,17 +34,17 @@ enum {
 };
 
 struct stats_effect {
-	double mean;      /* of the differences */
-	double low, high; /* 95 % interval for mu */
-	double error, df; /* standard error and the degrees of freedom behind it */
-	double p;         /* two-sided, for mu = 0: of the same t as the interval, which excludes 0 if p < 0.05 */
+	double mean;                /* of the differences */
+	double low, high;           /* 95 % interval for mu */
+	double error, df;           /* standard error and the degrees of freedom behind it */
+	double p;                   /* two-sided, for mu = 0: below 0.05 just when the interval excludes 0 */
 	double seed, example, rest; /* variance components, not negative */
 	bool reliable;              /* the interval covers 95 % by simulation, whatever dominates */
 	const char *doubt;          /* why it is not reliable, for a note under the table; or NULL */
 };
 
 /* y: [seeds][n] row by row, differences of 0/1 correctness (-1, 0, 1). seeds >= 1, n >= 1; with one seed the seeds'
- * variance is unknown: the interval is over examples alone, and not reliable. NAN where n is 1. The method:
+ * variance is unknown: the interval is over examples alone, and not reliable. NAN for one example too. The method:
  * base/stats_crossed.c, its simulated coverage: docs/measurements/coverage.md. */
 void stats_crossed(struct stats_effect *out, const signed char *y, int seeds, int64_t n);
 /* The same where only the means of the seeds are known (no examples): paired t over seeds. NAN entries are left out.

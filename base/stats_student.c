@@ -32,6 +32,17 @@ static double beta_fraction(double a, double b, double x)
 	return f;
 }
 
+/* log(gamma(a + b) / gamma(a)). The difference of two large logarithms would lose digits; for b = 1/2 there is an
+ * asymptotic series (DLMF 5.11.13). */
+static double log_gamma_ratio(double a, double b)
+{
+	double v = 1 / (a * a);
+
+	if (b != 0.5 || a < 20)
+		return lgamma(a + b) - lgamma(a);
+	return log(a) / 2 - (1.0 / 8 - v * (1.0 / 192 - v * (1.0 / 640 - v * 17 / 14336))) / a;
+}
+
 /* Regularized incomplete beta function I_x(a, b); y = 1 - x is given apart, since either may be tiny. */
 static double beta_share(double a, double b, double x, double y)
 {
@@ -41,7 +52,7 @@ static double beta_share(double a, double b, double x, double y)
 		return 0;
 	if (y <= 0)
 		return 1;
-	front = exp(lgamma(a + b) - lgamma(a) - lgamma(b) + a * log(x) + b * log(y));
+	front = exp(log_gamma_ratio(a, b) - lgamma(b) + a * (x > 0.5 ? log1p(-y) : log(x)) + b * log(y));
 	if (x < (a + 1) / (a + b + 2))
 		return front * beta_fraction(a, b, x) / a;
 	return 1 - front * beta_fraction(b, a, y) / b;

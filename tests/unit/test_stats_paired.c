@@ -273,6 +273,39 @@ static void crossed_limits(void **state)
 	assert_true(isnan(t.p) && t.low == t.high);
 }
 
+/* The p of the interval's own point is 5 %, with one source it is Student's or the normal one, and it falls steadily.
+ */
+static void crossed_p(void **state)
+{
+	static signed char y[4 * 300], all[4 * 300];
+	struct stats_effect e;
+	struct rng r;
+
+	(void)state;
+	rng_init(&r, 21, 1);
+	for (int k = 0; k < 200; k++) {
+		int seeds = 2 + k % 3;
+
+		fill(y, seeds * 300, &r);
+		stats_crossed(&e, y, seeds, 300);
+		assert_true(e.p >= 0 && e.p <= 1);
+		if (e.mean != 0 && fabs(e.mean) - (e.high - e.mean) > 0)
+			assert_true(e.p < 0.05);
+		/* never below what a known spread would give, never above what the seeds alone would */
+		assert_true(e.p > 0.04 || e.p >= stats_t_p(e.mean / e.error, INFINITY) * (1 - 1e-9));
+		assert_true(e.p >= 0.05 || e.p <= stats_t_p(e.mean / e.error, seeds - 1) * (1 + 1e-9));
+	}
+	for (int i = 0; i < 300; i++) /* nothing but examples */
+		for (int s = 0; s < 4; s++)
+			all[s * 300 + i] = (signed char)(i % 10 == 0 ? -1 : i % 10 < 3);
+	stats_crossed(&e, all, 4, 300);
+	near(e.p, stats_t_p(e.mean / e.error, INFINITY), 0.06 * e.p);
+	for (int i = 0; i < 1200; i++) /* one arm is right alone on most examples */
+		y[i] = (signed char)(rng_below(&r, 5) > 0);
+	stats_crossed(&e, y, 4, 300);
+	assert_true(e.p < 1e-3);
+}
+
 static void crossed_says_when_not_to_trust(void **state)
 {
 	static signed char y[4 * 100];
@@ -415,6 +448,7 @@ int main(int argc, char **argv)
 		cmocka_unit_test(cliff),
 		cmocka_unit_test(crossed_components),
 		cmocka_unit_test(crossed_limits),
+		cmocka_unit_test(crossed_p),
 		cmocka_unit_test(crossed_says_when_not_to_trust),
 		cmocka_unit_test(paired_t),
 		cmocka_unit_test(detectable),
