@@ -4,6 +4,7 @@
 
 #include "arch/graph.h"
 #include "arch/kinds.h"
+#include "arch/scale.h"
 #include "base/mem.h"
 
 struct scaler {
@@ -20,25 +21,22 @@ static int scaled(int n, double by, int multiple)
 	return (k < 1 ? 1 : k) * multiple;
 }
 
-/* Widths that reach an output through layers that keep them are not scaled. */
-static void mark_fixed(struct scaler *s)
+void scale_fixed(const struct graph *g, bool *fixed)
 {
-	const struct graph *g = s->from;
-
 	for (int k = 0; k < g->n_outputs; k++)
 		if (g->outputs[k].from.node >= 0)
-			s->fixed[g->outputs[k].from.node] = true;
+			fixed[g->outputs[k].from.node] = true;
 	for (int i = g->n_nodes - 1; i >= 0; i--) {
 		enum layer_family f = layer_classes[g->nodes[i].kind]->family;
 		bool keeps = f != FAMILY_CONV && f != FAMILY_DENSE && f != FAMILY_RECURRENT && f != FAMILY_EMBEDDING;
 
-		for (int j = 0; s->fixed[i] && keeps && j < g->nodes[i].n_in; j++)
+		for (int j = 0; fixed[i] && keeps && j < g->nodes[i].n_in; j++)
 			if (g->nodes[i].in[j].node >= 0)
-				s->fixed[g->nodes[i].in[j].node] = true;
+				fixed[g->nodes[i].in[j].node] = true;
 	}
 }
 
-static void scale_width(enum layer_kind kind, void *cfg, double by)
+void scale_width(enum layer_kind kind, void *cfg, double by)
 {
 	switch (layer_classes[kind]->family) {
 	case FAMILY_CONV:
@@ -140,7 +138,7 @@ int graph_scale(struct graph **out, const struct graph *g, double image, double 
 	struct scaler s = { g, graph_new(a), width, mem_new((size_t)g->n_nodes + 1) };
 	int rc = -1;
 
-	mark_fixed(&s);
+	scale_fixed(g, s.fixed);
 	for (int i = 0; i < g->n_inputs; i++) {
 		struct shape shape = g->inputs[i].shape;
 

@@ -3,9 +3,7 @@
 
 #include "base/json.h"
 #include "base/str.h"
-#include "cli/target.h"
-#include "engine/engine.h"
-#include "train/train.h"
+#include "cli/test_split.h"
 
 struct flags {
 	const char *store, *backend;
@@ -18,27 +16,6 @@ static const struct opt flags[] = {
 	OPT_INT(struct flags, threads, 1, 1, 1024, "threads"),
 	OPT_END,
 };
-
-/* The look and what was seen, in one transaction. */
-static int record(struct cli *c, const struct target *t, const struct dataset *d, const struct evaluation *v,
-		  int *reads, struct err *e)
-{
-	const struct flags *f = c->flags;
-	struct store *s = NULL;
-	const char *path;
-	int rc = -1;
-
-	if (cli_store_path(c, f->store, &path, e) < 0 || store_open(&s, path, STORE_WRITE, e) < 0)
-		return -1;
-	TRY(store_begin(s, e));
-	TRY(store_test_read_add(s, t->item.run.id, "nab test", e));
-	TRY(engine_store_evaluation(s, t->item.run.id, v, d, e));
-	TRY(store_commit(s, e));
-	rc = store_test_reads(s, 0, reads, e);
-out:
-	store_close(s);
-	return rc;
-}
 
 static void print(struct cli *c, const struct target *t, const struct evaluation *v, int reads)
 {
@@ -69,37 +46,19 @@ static void print(struct cli *c, const struct target *t, const struct evaluation
 static int run(struct cli *c, struct err *e)
 {
 	const struct flags *f = c->flags;
-	const struct backend *b = NULL;
-	struct backend_ctx *ctx = NULL;
-	struct dataset *d = NULL;
-	struct weights *w = NULL;
 	struct evaluation v = { 0 };
 	struct target t;
-	int rc = -1, reads;
+	int rc, reads;
 
-	TRY(cli_target(c, c->args[0], f->store, &t, e));
-	if (!t.item.run.id) {
-		ERR(e, ERR_USAGE, NULL,
-		    "only runs of a store are tested, so that it is recorded (`nab train` makes one)");
-		goto out;
-	}
-	TRY(cli_target_data(c, &t, NULL, &d, e));
-	if (!d->n_split[SPLIT_TEST]) {
-		ERR(e, ERR_INVALID, d->name, "the data set has no test split");
-		goto out;
-	}
-	TRY(cli_target_weights(&t, NULL, &w, e));
-	TRY(cli_backend(f->backend, f->threads, &b, &ctx, e));
-	TRY(train_evaluate(b, ctx, t.graph, w, d, SPLIT_TEST, &v, e));
-	TRY(record(c, &t, d, &v, &reads, e));
-	print(c, &t, &v, reads);
-	rc = 0;
-out:
+	if (cli_target(c, c->args[0], f->store, &t, e) < 0)
+		return -1;
+	if (!t.item.run.id)
+		return ERR(e, ERR_USAGE, NULL,
+			   "only runs of a store are tested, so that it is recorded (`nab train` makes one)");
+	rc = cli_read_test_split(c, &t, f->store, f->backend, f->threads, "nab test", &v, &reads, e);
+	if (rc == 0)
+		print(c, &t, &v, reads);
 	evaluation_release(&v);
-	if (ctx)
-		b->close(ctx);
-	weights_free(w);
-	dataset_close(d);
 	return rc;
 }
 

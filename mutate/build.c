@@ -93,13 +93,6 @@ static int sort(struct draft *d)
 
 /* ---- ports of blocks ------------------------------------------------------------------------------------ */
 
-/* Its arguments no longer say what is inside. */
-static void touch(struct draft *d, int group)
-{
-	for (; group >= 0; group = d->groups[group].parent)
-		d->groups[group].args = NULL;
-}
-
 /* Whether an edge leaves from inside `group` (a model input does not). */
 static bool from_inside(const struct draft *d, struct edge at, int group)
 {
@@ -147,7 +140,7 @@ static void add_port(struct draft *d, int group, struct edge at, bool input)
 	more_names[(*n)++] = name;
 	*edges = more;
 	*names = more_names;
-	touch(d, group);
+	draft_touch(d, group);
 }
 
 static bool read_inside(const struct draft *d, struct edge at, int group)
@@ -177,7 +170,7 @@ static void drop_ports(struct draft *d, int group)
 		b->in_names[n++] = b->in_names[j];
 	}
 	if (n < b->n_in)
-		touch(d, group);
+		draft_touch(d, group);
 	b->n_in = n;
 	n = 0;
 	for (int j = 0; j < b->n_out; j++) {
@@ -187,7 +180,7 @@ static void drop_ports(struct draft *d, int group)
 		b->out_names[n++] = b->out_names[j];
 	}
 	if (n < b->n_out)
-		touch(d, group);
+		draft_touch(d, group);
 	b->n_out = n;
 }
 
@@ -258,7 +251,7 @@ static void settle_groups(struct draft *d)
 		for (int b = d->nodes[d->order[k]].group; b >= 0; b = d->groups[b].parent) {
 			used[b] = true;
 			if (changed_inside(d, d->order[k], b))
-				touch(d, b);
+				draft_touch(d, b);
 		}
 	for (int b = 0; b < d->n_groups; b++) {
 		d->groups[b].gone = !used[b];

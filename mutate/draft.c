@@ -317,9 +317,46 @@ bool draft_shape(struct draft *d, struct edge at, struct shape *out)
 	return fits;
 }
 
+/* Whether every operand of `node` is computed from operand j. */
+static bool is_root(const struct draft *d, int node, int j)
+{
+	struct edge from = d->nodes[node].in[j];
+	bool *after = mem_new((size_t)d->n_nodes + 1), all = true;
+
+	for (int k = 0; k < d->n_order; k++) {
+		const struct dnode *n = &d->nodes[d->order[k]];
+
+		after[d->order[k]] = d->order[k] == from.node;
+		for (int i = 0; i < n->n_in; i++)
+			if (n->in[i].node == from.node || (n->in[i].node >= 0 && after[n->in[i].node]))
+				after[d->order[k]] = true;
+	}
+	for (int i = 0; i < d->nodes[node].n_in; i++) {
+		struct edge at = d->nodes[node].in[i];
+
+		all = all && (at.node == from.node || (at.node >= 0 && after[at.node]));
+	}
+	mem_free(after);
+	return all;
+}
+
+int draft_main_operand(const struct draft *d, int node)
+{
+	const struct dnode *n = &d->nodes[node];
+	int best = 0;
+
+	for (int j = 0; n->kind == LAYER_multiply && j < n->n_in; j++)
+		if (is_root(d, node, j))
+			return j;
+	for (int j = 1; j < n->n_in; j++)
+		if (draft_depth(d, n->in[j]) > draft_depth(d, n->in[best]))
+			best = j;
+	return best;
+}
+
 /* ---- primitives ----------------------------------------------------------------------------------------- */
 
-static void touch(struct draft *d, int group)
+void draft_touch(struct draft *d, int group)
 {
 	for (; group >= 0; group = d->groups[group].parent)
 		d->groups[group].args = NULL;
@@ -342,7 +379,7 @@ void draft_redirect(struct draft *d, struct edge from, struct edge to, int excep
 			/* what its group reads from outside may be another tensor without its inside changing */
 			if (n->group >= 0 && from.node >= 0 &&
 			    draft_within_group(d, d->nodes[from.node].group, n->group))
-				touch(d, n->group);
+				draft_touch(d, n->group);
 		}
 	}
 	for (int i = 0; i < d->n_groups; i++) {
@@ -361,6 +398,96 @@ void draft_redirect(struct draft *d, struct edge from, struct edge to, int excep
 			d->outputs[i] = to;
 }
 
+void draft_divert(struct draft *d, struct edge from, struct edge to, int inside, int first_node, int first_group)
+{
+	int home = to.node < 0 ? -1 : d->nodes[to.node].group;
+
+	for (int k = 0; k < d->n_order; k++) {
+		struct dnode *n = &d->nodes[d->order[k]];
+
+		if (d->order[k] >= first_node || (inside >= 0 && draft_within_group(d, n->group, inside)))
+			continue;
+		for (int j = 0; j < n->n_in; j++)
+			if (same_edge(n->in[j], from))
+				n->in[j] = to;
+	}
+	for (int i = 0; i < d->n_groups && i < first_group; i++) {
+		struct dgroup *b = &d->groups[i];
+		bool around = draft_within_group(d, home, i); /* then `to` is one of its own */
+
+		if (inside >= 0 && draft_within_group(d, i, inside))
+			continue;
+		for (int j = 0; j < b->n_in; j++)
+			if (!around && same_edge(b->in[j], from))
+				b->in[j] = to;
+		for (int j = 0; j < b->n_out; j++)
+			if (around && same_edge(b->out[j], from))
+				b->out[j] = to;
+	}
+	for (int i = 0; i < d->from->n_outputs; i++)
+		if (same_edge(d->outputs[i], from))
+			d->outputs[i] = to;
+}
+
+void draft_divert_one(struct draft *d, struct place at, struct edge to)
+{
+	struct edge from = draft_place_in(d, at);
+
+	if (at.node >= 0) {
+		d->nodes[at.node].in[0] = to;
+		draft_touch(d, d->nodes[at.node].group);
+		return;
+	}
+	for (int k = 0; k < d->n_order; k++) {
+		struct dnode *n = &d->nodes[d->order[k]];
+
+		for (int j = 0; j < n->n_in && draft_within_group(d, n->group, at.group); j++)
+			if (same_edge(n->in[j], from))
+				n->in[j] = to;
+	}
+	for (int i = 0; i < d->n_groups; i++)
+		for (int j = 0; j < d->groups[i].n_in && draft_within_group(d, i, at.group); j++)
+			if (same_edge(d->groups[i].in[j], from))
+				d->groups[i].in[j] = to;
+}
+
+struct edge draft_place_in(const struct draft *d, struct place at)
+{
+	return at.node >= 0 ? d->nodes[at.node].in[0] : d->groups[at.group].in[0];
+}
+
+struct edge draft_place_out(const struct draft *d, struct place at)
+{
+	struct edge out;
+
+	if (at.node >= 0)
+		return (struct edge){ at.node, 0 };
+	return draft_only_output(d, at.group, &out) == 0 ? out : d->groups[at.group].out[0];
+}
+
+int draft_place_group(const struct draft *d, struct place at)
+{
+	return at.node >= 0 ? d->nodes[at.node].group : d->groups[at.group].parent;
+}
+
+bool draft_in_place(const struct draft *d, int node, struct place at)
+{
+	return at.node >= 0 ? node == at.node : draft_within_group(d, d->nodes[node].group, at.group);
+}
+
+int draft_place_last(const struct draft *d, struct place at)
+{
+	for (int k = d->n_order - 1; k >= 0; k--)
+		if (draft_in_place(d, d->order[k], at))
+			return d->order[k];
+	return -1;
+}
+
+const char *draft_place_name(const struct draft *d, struct place at)
+{
+	return at.node >= 0 ? draft_name(d, at.node) : group_name(d, at.group);
+}
+
 static int order_of(const struct draft *d, int node)
 {
 	for (int k = 0; k < d->n_order; k++)
@@ -374,7 +501,7 @@ static void drop_node(struct draft *d, int node)
 	int k = order_of(d, node);
 
 	d->nodes[node].gone = true;
-	touch(d, d->nodes[node].group);
+	draft_touch(d, d->nodes[node].group);
 	if (k >= 0)
 		memmove(&d->order[k], &d->order[k + 1], (size_t)(--d->n_order - k) * sizeof *d->order);
 }
@@ -416,6 +543,17 @@ void draft_prune(struct draft *d)
 	mem_free(readers);
 }
 
+void draft_drop_place(struct draft *d, struct place at)
+{
+	for (int k = d->n_order - 1; k >= 0; k--)
+		if (draft_in_place(d, d->order[k], at))
+			drop_node(d, d->order[k]);
+	for (int i = 0; i < d->n_groups && at.group >= 0; i++)
+		if (draft_within_group(d, i, at.group))
+			d->groups[i].gone = true;
+	draft_prune(d);
+}
+
 void draft_bypass(struct draft *d, int node, int keep)
 {
 	struct edge to = d->nodes[node].in[keep];
@@ -426,8 +564,7 @@ void draft_bypass(struct draft *d, int node, int keep)
 	draft_prune(d);
 }
 
-/* The one output of a group that others read; -1 if there are several or none. */
-static int only_output(const struct draft *d, int group, struct edge *out)
+int draft_only_output(const struct draft *d, int group, struct edge *out)
 {
 	int found = 0;
 
@@ -458,19 +595,13 @@ int draft_bypass_group(struct draft *d, int group)
 		if (draft_within_group(d, d->nodes[i].group, group) && draft_is_fixed(d, i, &why))
 			return draft_refuse(d, "%s: %s %s", group_name(d, group), draft_name(d, i), why);
 	}
-	if (only_output(d, group, &out) < 0)
+	if (draft_only_output(d, group, &out) < 0)
 		return draft_refuse(d, "%s: several of its outputs are read, nothing can stand for them",
 				    group_name(d, group));
 	if (to.node < 0 && d->from->inputs[-1 - to.node].shape.type == TENSOR_TOKENS)
 		return draft_refuse(d, "%s reads tokens, and what reads it cannot", group_name(d, group));
 	draft_redirect(d, out, to, -1);
-	for (int k = d->n_order - 1; k >= 0; k--)
-		if (draft_within_group(d, d->nodes[d->order[k]].group, group))
-			drop_node(d, d->order[k]);
-	for (int i = 0; i < d->n_groups; i++)
-		if (draft_within_group(d, i, group))
-			d->groups[i].gone = true;
-	draft_prune(d);
+	draft_drop_place(d, (struct place){ -1, group });
 	return 1;
 }
 
@@ -528,7 +659,7 @@ int draft_add(struct draft *d, int after, int group, enum layer_kind kind, const
 						 .origin = -1 };
 	memmove(&d->order[at + 1], &d->order[at], (size_t)(d->n_order++ - at) * sizeof *d->order);
 	d->order[at] = node;
-	touch(d, group);
+	draft_touch(d, group);
 	return node;
 }
 

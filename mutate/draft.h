@@ -36,7 +36,8 @@ struct dnode {
 	const char *device;
 
 	int origin;   /* node of the parent whose weights it goes on with, or -1 */
-	int *out_map; /* [channels out] which of the origin's output channels each one repeats; NULL: the same ones */
+	int *out_map; /* [width] which of the origin's outputs (units, of a recurrent layer) each one repeats; NULL: the
+			 same ones. Of a new layer that starts as the identity: which of its inputs */
 	int n_out_map;
 	enum start start; /* if origin is -1 */
 	/* private */
@@ -104,6 +105,31 @@ bool draft_shape(struct draft *d, struct edge at, struct shape *out);
 /* Everything that reads `from` (nodes, group inputs and outputs, model outputs) reads `to` instead; but not node
  * `except` (-1: none). */
 void draft_redirect(struct draft *d, struct edge from, struct edge to, int except);
+/* Puts something behind `from`: what read it outside block instance `inside` (-1: anywhere) reads `to`, apart from the
+ * nodes from first_node and the groups from first_group on, which are what was put there. */
+void draft_divert(struct draft *d, struct edge from, struct edge to, int inside, int first_node, int first_group);
+/* The same for one reader: `at` (a layer, by its first input, or a block, by its first) reads `to`. */
+void draft_divert_one(struct draft *d, struct place at, struct edge to);
+/* What a place reads first, hands out first, and the group it stands in; its last node in the order. */
+struct edge draft_place_in(const struct draft *d, struct place at);
+struct edge draft_place_out(const struct draft *d, struct place at);
+int draft_place_group(const struct draft *d, struct place at);
+int draft_place_last(const struct draft *d, struct place at);
+bool draft_in_place(const struct draft *d, int node, struct place at);
+/* The one output of a block that is read outside it; -1 if there are several or none. */
+int draft_only_output(const struct draft *d, int group, struct edge *out);
+/* Marks a block, and those around it, as edited inside. */
+void draft_touch(struct draft *d, int group);
+/* Takes a place out whose readers were given something else to read, then what was only there for it. */
+void draft_drop_place(struct draft *d, struct place at);
+/* The layers of an entry behind, before (on the first input) or in the place of what is there. As draft_expand(). */
+int draft_put_after(struct draft *d, struct place at, const struct json *entry, struct err *e);
+int draft_put_before(struct draft *d, struct place at, const struct json *entry, struct err *e);
+int draft_put_instead(struct draft *d, struct place at, const struct json *entry, struct err *e);
+/* A place in words, as draft_name(). */
+const char *draft_place_name(const struct draft *d, struct place at);
+/* The operand that a merge leaves when it goes: the longest, or of a product the one that the others come from. */
+int draft_main_operand(const struct draft *d, int node);
 /* Takes a layer out: its readers read its input number `keep`. Then drops what was only there for it (layers that
  * nothing reads any more, unless nothing read them in the parent either). */
 void draft_bypass(struct draft *d, int node, int keep);
@@ -129,6 +155,8 @@ struct window {
 	bool pool;
 };
 bool draft_window(struct draft *d, int node, struct window *w);
+/* Reads a new value for one of a layer's options; a kernel takes its padding along. 1; 0: refused; -1: e. */
+int draft_set_option(struct draft *d, int node, const char *name, const struct json *v, struct err *e);
 /* Output channels (units, features) of a layer that has such a number: a pointer into its cfg, or NULL. */
 int *draft_width(struct draft *d, int node);
 
@@ -138,6 +166,10 @@ int *draft_width(struct draft *d, int node);
 int draft_build(struct graph **out, struct draft *d, int **at, struct err *e);
 
 /* ---- what mutate/ keeps to itself --------------------------------------------------------------------------- */
+
+/* mutate_apply(), with the draft that the graph was built from and at[] as draft_build() gives it. */
+int mutate_draft(struct draft **made, int **at, struct graph **out, const struct graph *g, const struct json *edits,
+		 const struct mutate_env *env, struct mutate_log *log, const struct json_in *in, struct arena *a);
 
 /* Recomputes shapes forward and repairs what does not fit; 1, or 0: refused. Part of draft_build(). */
 int draft_settle(struct draft *d);

@@ -185,7 +185,7 @@ static int check_places(struct draft *d, const struct edit *x, int n, const stru
 		bool made = false;
 
 		for (int k = 0; k < i; k++)
-			made = made || x[k].op->entry || x[k].op->opts->name;
+			made = made || x[k].op->entry || x[k].op->morph || x[k].op->opts->name;
 		if (!made && find_place(&at, d, &x[i], &why) < 0)
 			rc = json_bad(in, x[i].value, "%s", why.msg);
 	}
@@ -232,13 +232,13 @@ static int blame(struct draft *d, const struct edit *x, int i, int n)
 	return 0;
 }
 
-static int build(struct graph **out, struct draft *d)
+static int build(struct graph **out, struct draft *d, int **at)
 {
 	struct err e = { 0 };
 	struct graph *g;
 	struct hash128 was, is;
 
-	if (draft_build(&g, d, NULL, &e) == 0)
+	if (draft_build(&g, d, at, &e) == 0)
 		return 0;
 	was = graph_hash(d->from);
 	is = graph_hash(g);
@@ -248,20 +248,21 @@ static int build(struct graph **out, struct draft *d)
 	return 1;
 }
 
-int mutate_apply(struct graph **out, const struct graph *g, const struct json *edits, const struct mutate_env *env,
-		 struct mutate_log *log, struct arena *a, const struct json_in *in)
+int mutate_draft(struct draft **made, int **at, struct graph **out, const struct graph *g, const struct json *edits,
+		 const struct mutate_env *env, struct mutate_log *log, const struct json_in *in, struct arena *a)
 {
 	struct edit *x = NULL;
 	struct draft *d;
 	int n, rc = 1;
 
 	*out = NULL;
+	*at = NULL;
 	*log = (struct mutate_log){ .edits = json_array(), .words = "" };
 	arena_defer(a, free_doc, log->edits);
 	n = read_edits(&x, edits, a, in);
 	if (n < 0)
 		return -1;
-	d = draft_new(g, env, log, a);
+	d = *made = draft_new(g, env, log, a);
 	if (check_places(d, x, n, in) < 0)
 		return -1;
 	for (int i = 0; i < n && rc > 0; i++) {
@@ -269,7 +270,16 @@ int mutate_apply(struct graph **out, const struct graph *g, const struct json *e
 		if (rc == 0)
 			blame(d, &x[i], i, n);
 	}
-	return rc > 0 ? build(out, d) : rc;
+	return rc > 0 ? build(out, d, at) : rc;
+}
+
+int mutate_apply(struct graph **out, const struct graph *g, const struct json *edits, const struct mutate_env *env,
+		 struct mutate_log *log, struct arena *a, const struct json_in *in)
+{
+	struct draft *made;
+	int *at;
+
+	return mutate_draft(&made, &at, out, g, edits, env, log, in, a);
 }
 
 struct json *mutate_change(const struct mutate_log *log)

@@ -4,7 +4,6 @@
  * goes with them. Of a product, the operand that the others are computed from stays (a gate is taken off).
  */
 #include "base/json.h"
-#include "base/mem.h"
 #include "base/opt.h"
 #include "mutate/draft.h"
 
@@ -13,43 +12,6 @@ struct cfg {
 };
 
 static const struct opt opts[] = { OPT_END };
-
-/* Whether every operand of `node` is computed from operand j. */
-static bool is_root(const struct draft *d, int node, int j)
-{
-	struct edge from = d->nodes[node].in[j];
-	bool *after = mem_new((size_t)d->n_nodes + 1), all = true;
-
-	for (int k = 0; k < d->n_order; k++) {
-		const struct dnode *n = &d->nodes[d->order[k]];
-
-		after[d->order[k]] = d->order[k] == from.node;
-		for (int i = 0; i < n->n_in; i++)
-			if (n->in[i].node == from.node || (n->in[i].node >= 0 && after[n->in[i].node]))
-				after[d->order[k]] = true;
-	}
-	for (int i = 0; i < d->nodes[node].n_in; i++) {
-		struct edge at = d->nodes[node].in[i];
-
-		all = all && (at.node == from.node || (at.node >= 0 && after[at.node]));
-	}
-	mem_free(after);
-	return all;
-}
-
-static int main_operand(const struct draft *d, int node)
-{
-	const struct dnode *n = &d->nodes[node];
-	int best = 0;
-
-	for (int j = 0; n->kind == LAYER_multiply && j < n->n_in; j++)
-		if (is_root(d, node, j))
-			return j;
-	for (int j = 1; j < n->n_in; j++)
-		if (draft_depth(d, n->in[j]) > draft_depth(d, n->in[best]))
-			best = j;
-	return best;
-}
 
 /* A flatten whose reader is a dense layer would only be put back. */
 static int needs_vector(struct draft *d, int node)
@@ -82,7 +44,7 @@ static int remove_layer(struct draft *d, int node)
 	if (!needs_vector(d, node))
 		return 0;
 	draft_words(d, "removed %s", draft_name(d, node));
-	draft_bypass(d, node, main_operand(d, node));
+	draft_bypass(d, node, draft_main_operand(d, node));
 	return 1;
 }
 

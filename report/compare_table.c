@@ -181,6 +181,15 @@ static void put_model(struct table *t, const struct compare_row *w)
 		table_put_text(t, "trouble", w->state);
 }
 
+/* Whether there are seeds enough for Wilcoxon's test in any row; else the column is left out. */
+static bool wilcoxon_speaks(const struct comparison *c)
+{
+	for (int i = 0; i < c->n_rows; i++)
+		if (c->rows[i].wilcoxon_least <= 0.05)
+			return true;
+	return false;
+}
+
 static void put_texts(struct table *t, const struct comparison *c, int i)
 {
 	const struct compare_row *w = &c->rows[i], *first = &c->rows[0];
@@ -203,7 +212,7 @@ static void put_texts(struct table *t, const struct comparison *c, int i)
 		table_put_text(t, "effect", stats_cliff_word(w->cliff));
 	if (w->wilcoxon_least <= 0.05)
 		put_p(t, "wilcoxon_text", w->wilcoxon);
-	else if (!isnan(w->wilcoxon_least))
+	else if (!isnan(w->wilcoxon_least) && wilcoxon_speaks(c))
 		table_put_text(t, "wilcoxon_text", "-");
 	put_p(t, "mcnemar_text", w->mcnemar);
 	table_put_text(t, "change", w->change);

@@ -454,7 +454,9 @@ void table_latex(struct str *out, const struct table *t)
 {
 	int columns = 0;
 
-	str_add(out, "% \\usepackage{booktabs}\n\\begin{tabular}{@{}");
+	str_add(out, "% \\usepackage{booktabs,graphicx}\n"
+		     "\\resizebox{\\ifdim\\width>\\linewidth\\linewidth\\else\\width\\fi}{!}{%\n"
+		     "\\setlength{\\tabcolsep}{4pt}%\n\\begin{tabular}{@{}");
 	for (int c = 0; c < t->n_columns; c++)
 		if (!t->columns[c].below && shown(t, c)) {
 			str_add(out, is_right(&t->columns[c]) ? "r" : "l");
@@ -467,7 +469,7 @@ void table_latex(struct str *out, const struct table *t)
 		latex_row(out, t, i);
 		latex_below(out, t, i, columns);
 	}
-	str_add(out, "\\bottomrule\n\\end{tabular}\n");
+	str_add(out, "\\bottomrule\n\\end{tabular}}\n");
 	if (!t->n_notes)
 		return;
 	str_add(out, "\\par\\smallskip\\noindent\n\\begin{minipage}{\\linewidth}\\footnotesize\n");

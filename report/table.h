@@ -46,7 +46,8 @@ void table_note(struct table *t, const char *note);                      /* belo
 void table_text(struct str *out, const struct table *t, int width);
 void table_text_in(struct str *out, const struct table *t, int width, bool colour);
 void table_markdown(struct str *out, const struct table *t);
-/* A tabular with booktabs rules and the notes below it, to stand in a table environment. */
+/* A tabular with booktabs rules, made smaller where it is wider than the page, and the notes below it; to stand in a
+ * table environment. */
 void table_latex(struct str *out, const struct table *t);
 void table_csv(struct str *out, const struct table *t); /* notes are left out */
 struct json *table_json(const struct table *t);         /* {"rows": [...], "notes": [...]}; caller frees */
