@@ -8,6 +8,7 @@
 #include "base/file.h"
 #include "base/json.h"
 #include "base/mem.h"
+#include "mutate/carry.h"
 
 static const size_t largest_file = (size_t)1 << 40;
 
@@ -50,6 +51,39 @@ static void by_name(struct initial *out, const struct weights *parent)
 	}
 }
 
+static void put_blocks(struct block_set *set, const struct graph *g)
+{
+	struct json *sources = NULL;
+
+	if (g->sources && json_parse(&sources, g->sources, strlen(g->sources), "sources", NULL) == 0)
+		block_set_add(set, sources, true, NULL);
+	json_free(sources);
+}
+
+/* Blocks that an edit inserts are among the definitions that the child was stored with. */
+static int by_edits(struct initial *out, const struct graph *g, const struct initial_parent *p,
+		    const struct weights *parent, uint64_t seed, struct arena *a, struct err *e)
+{
+	struct block_set *set = block_set_new();
+	struct mutate_env env = { .blocks = set, .weights = parent };
+	struct carry_result r = { 0 };
+	int rc;
+
+	put_blocks(set, p->graph);
+	put_blocks(set, g);
+	rc = mutate_carry(&out->weights, g, p->graph, parent, p->edits, &env, seed, INITIAL_NOISE, &r, a, e);
+	block_set_free(set);
+	if (rc < 0)
+		return -1;
+	out->inherited = r.inherited;
+	out->drawn = r.drawn;
+	if (r.preserves)
+		snprintf(out->text, sizeof out->text, "; the function is preserved");
+	else if (r.why)
+		snprintf(out->text, sizeof out->text, "; the function is not preserved: %.160s", r.why);
+	return 0;
+}
+
 /* Puts the counts before what is said already. */
 static void say_counts(struct initial *out)
 {
@@ -69,10 +103,8 @@ int initial_inherit(struct initial *out, const struct graph *g, const struct ini
 	*out = (struct initial){ 0 };
 	TRY(parent ? 0 : -1);
 	TRY(weights_load(parent, p->path, e));
-	(void)a;
 	if (p->edits) {
-		ERR(e, ERR_INVALID, "edits", "weights cannot be carried over by edits yet");
-		goto out;
+		TRY(by_edits(out, g, p, parent, seed, a, e));
 	} else {
 		out->weights = weights_new(g, e);
 		TRY(out->weights ? 0 : -1);

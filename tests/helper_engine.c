@@ -38,9 +38,9 @@ int engine_test_main(int argc, char **argv)
 	return realpath("/proc/self/exe", engine_program) ? -1 : 1;
 }
 
-int place_setup(void **state)
+int site_setup(void **state)
 {
-	struct place *p = mem_new(sizeof *p);
+	struct site *p = mem_new(sizeof *p);
 
 	snprintf(p->dir, sizeof p->dir, "/tmp/nab-engine-XXXXXX");
 	if (!mkdtemp(p->dir))
@@ -51,9 +51,9 @@ int place_setup(void **state)
 	return 0;
 }
 
-int place_teardown(void **state)
+int site_teardown(void **state)
 {
-	struct place *p = *state;
+	struct site *p = *state;
 	char command[128];
 
 	snprintf(command, sizeof command, "rm -rf '%s'", p->dir);
@@ -62,7 +62,7 @@ int place_teardown(void **state)
 	return system(command);
 }
 
-struct study *study_of(struct place *p, ...)
+struct study *study_of(struct site *p, ...)
 {
 	struct study *y = ARENA_NEW(p->a, struct study);
 	struct err e = { 0 };
@@ -85,7 +85,7 @@ struct study *study_of(struct place *p, ...)
 	return y;
 }
 
-struct graph *model_of(struct place *p, const char *text)
+struct graph *model_of(struct site *p, const char *text)
 {
 	struct err e = { 0 };
 	struct diag d = { 0 };
@@ -102,14 +102,14 @@ struct graph *model_of(struct place *p, const char *text)
 	return g;
 }
 
-struct graph *layers_of(struct place *p, const char *name, const char *layers)
+struct graph *layers_of(struct site *p, const char *name, const char *layers)
 {
 	return model_of(p, arena_printf(p->a,
 					"{\"name\": \"%s\", \"input\": [1, 28, 28], \"classes\": 10, \"layers\": [%s]}",
 					name, layers));
 }
 
-char *table_of(struct place *p, const char *store, const char *study)
+char *table_of(struct site *p, const char *store, const char *study)
 {
 	struct str t = { 0 };
 	struct store_study y;
@@ -126,7 +126,7 @@ char *table_of(struct place *p, const char *store, const char *study)
 	return out;
 }
 
-int train_items(struct place *p, const char *store, const struct study *y, const char *kind,
+int train_items(struct site *p, const char *store, const struct study *y, const char *kind,
 		const struct engine_item *items, int n, int64_t *runs, struct engine_outcome *out, struct err *e)
 {
 	struct engine_conf c = { .program = engine_program, .store = store };

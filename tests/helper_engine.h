@@ -15,27 +15,27 @@ extern char engine_program[]; /* absolute path of this program */
 /* Serves as a worker if it was started as one: its exit status, else -1. */
 int engine_test_main(int argc, char **argv);
 
-struct place { /* a folder of its own, with a store in it */
+struct site { /* a folder of its own, with a store in it */
 	char dir[64], path[96];
 	struct arena *a;
 };
 
-int place_setup(void **state);
-int place_teardown(void **state);
+int site_setup(void **state);
+int site_teardown(void **state);
 
 /* A study small enough that a run takes a fraction of a second ("tiny", backend ref, 6 candidates of 2 epochs, one
  * slot) with changes: pairs of path and JSON value, NULL at the end. */
-struct study *study_of(struct place *p, ...);
+struct study *study_of(struct site *p, ...);
 
 /* A model from JSON text, or from a list of layers for the data of study_of(). */
-struct graph *model_of(struct place *p, const char *text);
-struct graph *layers_of(struct place *p, const char *name, const char *layers);
+struct graph *model_of(struct site *p, const char *text);
+struct graph *layers_of(struct site *p, const char *name, const char *layers);
 
 /* The trajectory of a study; the store is checked on the way. */
-char *table_of(struct place *p, const char *store, const char *study);
+char *table_of(struct site *p, const char *store, const char *study);
 
 /* engine_train() that must succeed (0), or fail: then its error code, with *e. */
-int train_items(struct place *p, const char *store, const struct study *y, const char *kind,
+int train_items(struct site *p, const char *store, const struct study *y, const char *kind,
 		const struct engine_item *items, int n, int64_t *runs, struct engine_outcome *out, struct err *e);
 
 #endif

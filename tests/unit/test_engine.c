@@ -72,7 +72,7 @@ static void on_event(void *arg, const struct engine_event *v)
 	}
 }
 
-static int search(struct place *p, const struct study *y, const char *store, struct seen *seen,
+static int search(struct site *p, const struct study *y, const char *store, struct seen *seen,
 		  struct engine_outcome *out, struct err *e)
 {
 	struct engine_conf c = { .program = engine_program, .store = store, .on_event = on_event, .arg = seen };
@@ -93,7 +93,7 @@ static int search(struct place *p, const struct study *y, const char *store, str
 
 static void a_search_is_a_function(void **state)
 {
-	struct place *p = *state;
+	struct site *p = *state;
 	char *other = arena_printf(p->a, "%s/b.db", p->dir), *cut = arena_printf(p->a, "%s/c.db", p->dir);
 	struct seen one = { 0 }, two = { 0 }, first = { .stop_after = 2 }, rest = { 0 }, again = { 0 };
 	struct engine_outcome out;
@@ -126,7 +126,7 @@ static void a_search_is_a_function(void **state)
 
 static void killed_workers(void **state)
 {
-	struct place *p = *state;
+	struct site *p = *state;
 	char *killed = arena_printf(p->a, "%s/k.db", p->dir), *failed = arena_printf(p->a, "%s/f.db", p->dir);
 	struct seen calm = { 0 }, kills = { .kill_workers = 5, .signal = SIGKILL },
 		    crash = { .kill_workers = 1, .signal = SIGSEGV };
@@ -157,7 +157,7 @@ static void killed_workers(void **state)
 /* A worker that says nothing any more is ended, and its run goes on elsewhere. */
 static void silent_workers(void **state)
 {
-	struct place *p = *state;
+	struct site *p = *state;
 	char *hurt = arena_printf(p->a, "%s/h.db", p->dir);
 	struct seen calm = { 0 }, seen = { .kill_workers = 1, .signal = SIGSTOP };
 	const struct study *y =
@@ -171,7 +171,7 @@ static void silent_workers(void **state)
 
 static void no_workers(void **state)
 {
-	struct place *p = *state;
+	struct site *p = *state;
 	const struct study *y = study_of(p, NULL);
 	struct engine_conf c = { .program = "/no/such/program", .store = p->path };
 	struct engine_outcome out;
@@ -188,7 +188,7 @@ static void no_workers(void **state)
 
 static void another_coordinator(void **state)
 {
-	struct place *p = *state;
+	struct site *p = *state;
 	struct engine_outcome out;
 	struct seen seen = { 0 };
 	struct store *s;
@@ -209,7 +209,7 @@ static int disk_size(const char *dir, const char *size, bool first)
 }
 
 /* 0 as expected; 77 if this system lets nobody mount; else what went wrong. */
-static int on_a_small_disk(struct place *p, const char *expect, bool patient)
+static int on_a_small_disk(struct site *p, const char *expect, bool patient)
 {
 	const struct study *y = study_of(p, "limits.disk_wait", patient ? "60" : "1", NULL);
 	char *dir = arena_printf(p->a, "%s/disk", p->dir), *store = arena_printf(p->a, "%s/disk/a.db", p->dir);
@@ -240,7 +240,7 @@ static int on_a_small_disk(struct place *p, const char *expect, bool patient)
 
 static void full_disks(void **state)
 {
-	struct place *p = *state;
+	struct site *p = *state;
 	struct seen calm = { 0 };
 	const char *expect;
 
@@ -261,7 +261,7 @@ static void full_disks(void **state)
 
 static void targets_and_budgets(void **state)
 {
-	struct place *p = *state;
+	struct site *p = *state;
 	char *epochs = arena_printf(p->a, "%s/e.db", p->dir), *seconds = arena_printf(p->a, "%s/s.db", p->dir);
 	struct seen seen = { 0 }, more = { 0 }, few = { 0 }, none = { 0 };
 	struct engine_outcome out;
@@ -292,7 +292,7 @@ static void targets_and_budgets(void **state)
 
 static void edited_studies(void **state)
 {
-	struct place *p = *state;
+	struct site *p = *state;
 	struct seen seen = { 0 };
 	struct engine_outcome out;
 	struct err e;
@@ -319,7 +319,7 @@ static const char *const lenet = "{\"name\": \"net\", \"input\": [1, 28, 28], \"
 /* Baselines come first; replicates have their own seeds; results of other studies are reused. */
 static void baselines_replicates_cache(void **state)
 {
-	struct place *p = *state;
+	struct site *p = *state;
 	char *list = arena_printf(p->a, "[%s]", lenet);
 	struct store_item *items;
 	struct seen seen = { 0 }, cached = { 0 };
@@ -359,7 +359,7 @@ static void baselines_replicates_cache(void **state)
 
 static void trained_by_hand(void **state)
 {
-	struct place *p = *state;
+	struct site *p = *state;
 	struct engine_item items[2] = { { .graph = model_of(p, lenet) },
 					{ .graph = model_of(p, lenet), .label = "short" } };
 	struct engine_conf c = { .program = engine_program, .store = p->path };
@@ -385,7 +385,7 @@ static const char *const deeper = "{\"name\": \"deeper\", \"input\": [1, 28, 28]
 				  "\"relu\", {\"dense\": {\"units\": 10}}]}";
 
 /* The run's model was made from the model of this name, with this change. */
-static void assert_made_from(struct place *p, int64_t run, const char *name, const char *change)
+static void assert_made_from(struct site *p, int64_t run, const char *name, const char *change)
 {
 	struct store_item item;
 	struct store_model m;
@@ -407,7 +407,7 @@ static void assert_made_from(struct place *p, int64_t run, const char *name, con
 /* The model that a candidate was made from is stored with it, trained or not. */
 static void families(void **state)
 {
-	struct place *p = *state;
+	struct site *p = *state;
 	struct engine_item items[2] = { { .graph = model_of(p, lenet) },
 					{ .graph = model_of(p, deeper), .made_from = model_of(p, lenet) } };
 	struct engine_conf c = { .program = engine_program, .store = p->path };
@@ -428,7 +428,7 @@ static void families(void **state)
 
 static void *train_beside(void *arg)
 {
-	struct place *p = arg;
+	struct site *p = arg;
 	struct json *change = json_object();
 	struct engine_item item = {
 		.graph = model_of(p, lenet), .made_from = model_of(p, deeper), .change = change, .label = "net"
@@ -454,7 +454,7 @@ static void *train_beside(void *arg)
 /* Work is handed to the coordinator that holds the store; the search's table does not change by it. */
 static void handed_over(void **state)
 {
-	struct place *p = *state;
+	struct site *p = *state;
 	char *alone = arena_printf(p->a, "%s/alone.db", p->dir);
 	struct seen seen = { .wait_work = true }, calm = { 0 };
 	const struct study *y = study_of(p, "train.epochs", "6", NULL);
@@ -477,7 +477,7 @@ static void handed_over(void **state)
 
 static void retention(void **state)
 {
-	struct place *p = *state;
+	struct site *p = *state;
 	struct store_summary sum;
 	struct seen seen = { 0 };
 	struct store *s;
@@ -492,7 +492,7 @@ static void retention(void **state)
 	store_close(s);
 }
 
-#define TEST(f) cmocka_unit_test_setup_teardown(f, place_setup, place_teardown)
+#define TEST(f) cmocka_unit_test_setup_teardown(f, site_setup, site_teardown)
 
 int main(int argc, char **argv)
 {

@@ -24,6 +24,7 @@
 #include "engine/engine.h"
 #include "engine/initial.h"
 #include "engine/internal.h"
+#include "mutate/carry.h"
 #include "store/store.h"
 #include "tests/helper_engine.h"
 #include "train/train.h"
@@ -49,7 +50,7 @@ static struct store *opened(const char *path)
 }
 
 /* All replicates of the candidate that a run belongs to. */
-static struct store_item *replicates(struct place *p, const char *path, int64_t run, int *n)
+static struct store_item *replicates(struct site *p, const char *path, int64_t run, int *n)
 {
 	struct store *s = opened(path);
 	struct store_query q = { 0 };
@@ -62,7 +63,7 @@ static struct store_item *replicates(struct place *p, const char *path, int64_t 
 	return items;
 }
 
-static const char *finding(struct place *p, const char *path, int64_t run, const char *code)
+static const char *finding(struct site *p, const char *path, int64_t run, const char *code)
 {
 	struct store *s = opened(path);
 	struct store_finding *f;
@@ -77,7 +78,7 @@ static const char *finding(struct place *p, const char *path, int64_t run, const
 	return text;
 }
 
-static struct weights *weights_of(struct place *p, const char *path, int64_t run, const struct graph *g)
+static struct weights *weights_of(struct site *p, const char *path, int64_t run, const struct graph *g)
 {
 	struct weights *w = weights_new(g, NULL);
 	struct store *s = opened(path);
@@ -90,7 +91,7 @@ static struct weights *weights_of(struct place *p, const char *path, int64_t run
 	return w;
 }
 
-static struct store_epoch first_epoch(struct place *p, const char *path, int64_t run)
+static struct store_epoch first_epoch(struct site *p, const char *path, int64_t run)
 {
 	struct store *s = opened(path);
 	struct store_epoch *rows;
@@ -122,7 +123,7 @@ static void copy_tensor(struct weights *to, const char *name, const struct weigh
 }
 
 /* Validation loss of the first epoch when g starts from these weights. */
-static double loss_from(struct place *p, const struct study *y, const struct graph *g, const struct weights *start,
+static double loss_from(struct site *p, const struct study *y, const struct graph *g, const struct weights *start,
 			uint64_t seed)
 {
 	struct backend_conf conf = { .threads = 1 };
@@ -155,7 +156,7 @@ static double loss_from(struct place *p, const struct study *y, const struct gra
 /* Replicate by replicate, child by child; the child of a child too; with one slot and with two. */
 static void children_start_where_parents_end(void **state)
 {
-	struct place *p = *state;
+	struct site *p = *state;
 	char *other = arena_printf(p->a, "%s/b.db", p->dir);
 	struct graph *g[3] = { layers_of(p, "middle", middle), layers_of(p, "large", large),
 			       layers_of(p, "large", large) };
@@ -210,7 +211,7 @@ static void children_start_where_parents_end(void **state)
  * again. */
 static void reuse_knows_the_start(void **state)
 {
-	struct place *p = *state;
+	struct site *p = *state;
 	struct graph *g[2] = { layers_of(p, "middle", middle), layers_of(p, "large", large) };
 	struct engine_item items[] = { { .graph = g[0] }, { .graph = g[1], .start_item = 1 }, { .graph = g[1] } };
 	int64_t first[3], again[3], mixed[2];
@@ -238,7 +239,7 @@ static void reuse_knows_the_start(void **state)
 /* A parent that fails takes its children with it, however many generations; --retry tries all of them again. */
 static void orphans_are_infeasible(void **state)
 {
-	struct place *p = *state;
+	struct site *p = *state;
 	struct graph *g[2] = { layers_of(p, "middle", middle), layers_of(p, "large", large) };
 	struct json *hot = json_object();
 	struct engine_item items[] = { { .graph = g[0] },
@@ -272,11 +273,49 @@ static void orphans_are_infeasible(void **state)
 	json_free(hot);
 }
 
+/* With the edits that made it a child starts as mutate_carry() says; they are part of what its runs are known by. */
+static void carried_by_edits(void **state)
+{
+	struct site *p = *state;
+	struct graph *g = layers_of(p, "middle", middle), *wide;
+	struct mutate_env env = { 0 };
+	struct carry_result r;
+	struct mutate_log log;
+	struct weights *parent, *start;
+	struct diag d = { 0 };
+	struct json *edits;
+	struct json_in in;
+	struct engine_item items[] = { { .graph = g }, { .start_item = 1 }, { .start_item = 1, .label = "by-name" } };
+	const struct study *y = study_of(p, "study", "kin", NULL);
+	const char *text = "[{\"widen\": \"a\", \"to\": 20}]";
+	struct err e = { 0 };
+	int64_t ids[3];
+
+	assert_int_equal(json_parse(&edits, text, strlen(text), "edits", NULL), 0);
+	in = (struct json_in){ edits, &d, NULL };
+	assert_int_equal(mutate_apply(&wide, g, edits, &env, &log, p->a, &in), 1);
+	items[1].graph = items[2].graph = wide;
+	items[1].made_from = g;
+	items[1].edits = log.edits;
+	train_items(p, p->path, y, "vary", items, 3, ids, NULL, NULL);
+	assert_true(ids[1] != ids[2]);
+	parent = weights_of(p, p->path, ids[0], g);
+	assert_int_equal(mutate_carry(&start, wide, g, parent, log.edits, &env, 1, INITIAL_NOISE, &r, p->a, &e), 0);
+	assert_true(first_epoch(p, p->path, ids[1]).val_loss == loss_from(p, y, wide, start, 1));
+	assert_true(first_epoch(p, p->path, ids[2]).val_loss != first_epoch(p, p->path, ids[1]).val_loss);
+	assert_non_null(
+	    strstr(finding(p, p->path, ids[1], "inherited"), "starts from middle (seed 1): 4 of 4 tensors"));
+	weights_free(parent);
+	weights_free(start);
+	json_free(edits);
+	diag_release(&d);
+}
+
 /* ---- a stored run as parent ----------------------------------------------------------------------------- */
 
 static void stored_parents(void **state)
 {
-	struct place *p = *state;
+	struct site *p = *state;
 	struct graph *g[2] = { layers_of(p, "middle", middle), layers_of(p, "large", large) };
 	struct engine_item parent = { .graph = g[0] }, child = { .graph = g[1] };
 	struct err e = { 0 };
@@ -319,7 +358,7 @@ static void stored_parents(void **state)
 /* Weights that a waiting child needs outlive every limit; those that nobody needs do not. */
 static void retention_knows_children(void **state)
 {
-	struct place *p = *state;
+	struct site *p = *state;
 	struct engine_item items[8] = { { .graph = layers_of(p, "middle", middle) } };
 	struct engine_outcome out;
 	struct store_summary sum;
@@ -354,7 +393,7 @@ static struct weights *made_file(const char *path, const struct graph *g, uint64
 
 static void pretrained_weights(void **state)
 {
-	struct place *p = *state;
+	struct site *p = *state;
 	char *path = arena_printf(p->a, "%s/seven.safetensors", p->dir);
 	char *whole = arena_printf(p->a, "%s/ten.safetensors", p->dir);
 	struct graph *g = layers_of(p, "middle", middle);
@@ -406,7 +445,7 @@ static void interrupt(void *arg, const struct engine_event *v)
 
 static void interrupted_families(void **state)
 {
-	struct place *p = *state;
+	struct site *p = *state;
 	char *cut = arena_printf(p->a, "%s/cut.db", p->dir);
 	struct graph *g[2] = { layers_of(p, "middle", middle), layers_of(p, "large", large) };
 	struct engine_item items[] = { { .graph = g[0] },
@@ -435,7 +474,7 @@ static void interrupted_families(void **state)
 
 /* Candidate 0 from scratch for one epoch, 1 continues it, 2 inherits from 1, 3 inherits from 2, 4 continues 3. */
 struct script {
-	struct place *place;
+	struct site *place;
 };
 
 static const struct {
@@ -447,7 +486,7 @@ static const struct {
 	     { 2, 1, false, false },
 	     { 3, 2, true, false } };
 
-static struct place *script_place;
+static struct site *script_place;
 
 static int script_create(void **self, const struct search_cfg *cfg, const struct search_ctx *ctx,
 			 struct space_stats *stats, struct arena *a, struct err *e)
@@ -497,7 +536,7 @@ static const struct strategy script = { .name = "script",
 					.tell = script_tell };
 
 /* engine_search() with that strategy; stops after `most` results (0: at its end). */
-static void play(struct place *p, const char *store, int most, bool no_checkpoints)
+static void play(struct site *p, const char *store, int most, bool no_checkpoints)
 {
 	const struct study *y = study_of(p, "search.candidates", "5", "replicates", "2", NULL);
 	struct engine_conf c = { .program = engine_program, .store = store, .on_event = interrupt, .arg = &most };
@@ -521,7 +560,7 @@ static void play(struct place *p, const char *store, int most, bool no_checkpoin
 
 static void strategies_that_inherit(void **state)
 {
-	struct place *p = *state;
+	struct site *p = *state;
 	struct store_query q = { 0 };
 	struct store_epoch *parent, *child;
 	struct store_item *items;
@@ -560,7 +599,7 @@ static void strategies_that_inherit(void **state)
 	}
 }
 
-#define TEST(f) cmocka_unit_test_setup_teardown(f, place_setup, place_teardown)
+#define TEST(f) cmocka_unit_test_setup_teardown(f, site_setup, site_teardown)
 
 int main(int argc, char **argv)
 {
@@ -568,6 +607,7 @@ int main(int argc, char **argv)
 	const struct CMUnitTest tests[] = {
 		TEST(children_start_where_parents_end),
 		TEST(reuse_knows_the_start),
+		TEST(carried_by_edits),
 		TEST(orphans_are_infeasible),
 		TEST(stored_parents),
 		TEST(retention_knows_children),
