@@ -7,6 +7,7 @@
 #include <cmocka.h>
 
 #include <limits.h>
+#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -83,6 +84,15 @@ struct study *study_of(struct site *p, ...)
 	diag_release(&d);
 	arena_defer(p->a, (void (*)(void *))json_free, doc);
 	return y;
+}
+
+const char *two_slots(void)
+{
+	cpu_set_t set;
+
+	if (sched_getaffinity(0, sizeof set, &set) == 0 && CPU_COUNT(&set) < 2)
+		return "[\"cpu:0\"]";
+	return "[\"cpu:0\", \"cpu:1\"]";
 }
 
 struct graph *model_of(struct site *p, const char *text)

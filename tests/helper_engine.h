@@ -27,6 +27,9 @@ int site_teardown(void **state);
  * slot) with changes: pairs of path and JSON value, NULL at the end. */
 struct study *study_of(struct site *p, ...);
 
+/* Two slots as a JSON list, or one where the process may use one core only. */
+const char *two_slots(void);
+
 /* A model from JSON text, or from a list of layers for the data of study_of(). */
 struct graph *model_of(struct site *p, const char *text);
 struct graph *layers_of(struct site *p, const char *name, const char *layers);

@@ -1,6 +1,7 @@
-/* tests/long/test_kill_engine.c - kill -9 of workers and of the coordinator at random moments of a search: no finished
- * run is lost or doubled, and the final table equals that of an undisturbed search; so does that of two slots, and of a
- * second store. NAB_KILLS and NAB_CANDIDATES change the size (50 and 30). This program is the workers' binary, too.
+/* tests/long/test_kill_engine.c - kill -9 of workers and of the coordinator at random moments of a search, and of an
+ * ablation with inherited weights: no finished run is lost or doubled, and the final table equals that of an
+ * undisturbed study; so does that of two slots, and of a second store. NAB_KILLS and NAB_CANDIDATES change the size (50
+ * and 30). This program is the workers' binary, too.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -11,6 +12,7 @@
 
 #include <dirent.h>
 #include <limits.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -31,6 +33,7 @@
 
 static char program[PATH_MAX];
 static const char *backend;
+static bool ablation; /* not a search: a model, and children of it by hand */
 
 static const char document[] =
     "{ \"study\": \"kills\","
@@ -54,7 +57,57 @@ static int number(const char *variable, int otherwise)
 	return v ? atoi(v) : otherwise;
 }
 
-/* Runs the search to its end (or its death). */
+static const char *const family[] = {
+	/* a model, and what is left of it without one layer or another */
+	"{'conv2d': {'filters': 2, 'kernel': 3, 'stride': 2}}, 'batchnorm', 'flatten', {'dense': {'units': 16}, 'id': "
+	"'a'},"
+	"'relu', {'dense': {'units': 16}, 'id': 'b'}, 'tanh', {'dense': {'units': 10}, 'id': 'head'}",
+	"{'conv2d': {'filters': 2, 'kernel': 3, 'stride': 2}}, 'flatten', {'dense': {'units': 16}, 'id': 'a'},"
+	"'relu', {'dense': {'units': 16}, 'id': 'b'}, 'tanh', {'dense': {'units': 10}, 'id': 'head'}",
+	"{'conv2d': {'filters': 2, 'kernel': 3, 'stride': 2}}, 'batchnorm', 'flatten', {'dense': {'units': 16}, 'id': "
+	"'a'},"
+	"'relu', {'dense': {'units': 10}, 'id': 'head'}",
+	"'flatten', {'dense': {'units': 16}, 'id': 'a'}, 'relu', {'dense': {'units': 16}, 'id': 'b'}, 'tanh',"
+	"{'dense': {'units': 10}, 'id': 'head'}",
+};
+
+enum { RELATIVES = sizeof family / sizeof *family, MEMBERS = 1 + 2 * (RELATIVES - 1), REPLICATES = 2 };
+
+static struct graph *relative(int k, struct arena *a)
+{
+	char *text =
+	    arena_printf(a, "{'name': 'r%d', 'input': [1, 28, 28], 'classes': 10, 'layers': [%s]}", k, family[k]);
+	struct json *doc = NULL;
+	struct json_in in;
+	struct graph *g;
+
+	for (char *p = text; *p; p++)
+		*p = *p == '\'' ? '"' : *p;
+	if (json_parse(&doc, text, strlen(text), "model", NULL) < 0)
+		return NULL;
+	in = (struct json_in){ doc, NULL, NULL };
+	if (model_read(&g, doc, NULL, NULL, a, &in) < 0)
+		g = NULL;
+	json_free(doc);
+	return g;
+}
+
+/* The parent; every child from scratch, and from the parent's weights. */
+static int ablate(const struct study *y, const struct engine_conf *c, struct engine_outcome *out, struct arena *a,
+		  struct err *e)
+{
+	struct engine_item items[MEMBERS] = { { .graph = relative(0, a), .replicates = REPLICATES } };
+
+	for (int i = 1; i < MEMBERS; i++)
+		items[i] = (struct engine_item){ .graph = relative(1 + (i - 1) / 2, a),
+						 .made_from = items[0].graph,
+						 .label = arena_printf(a, "child-%d", i),
+						 .replicates = REPLICATES,
+						 .start_item = i % 2 };
+	return engine_train(y, "ablate", items, MEMBERS, NULL, c, out, e);
+}
+
+/* Runs the study to its end (or its death). */
 static int coordinate(const char *store, int slots)
 {
 	struct engine_conf c = { .program = program, .store = store };
@@ -66,17 +119,20 @@ static int coordinate(const char *store, int slots)
 	struct json_in in;
 	struct study y;
 	char text[600];
+	cpu_set_t set;
 	int rc = -1;
 
 	TRY(json_parse(&doc, document, strlen(document), "test", &e));
 	json_put(doc, "backend", json_str(backend));
 	json_put(doc, "devices", json_array());
+	if (sched_getaffinity(0, sizeof set, &set) == 0 && CPU_COUNT(&set) < slots)
+		slots = CPU_COUNT(&set);
 	for (int i = 0; i < slots; i++)
 		json_push(json_mutable(doc, "devices"), json_str(arena_printf(a, "cpu:%d", i)));
 	json_put(json_mutable(doc, "search"), "candidates", json_num(number("NAB_CANDIDATES", 30)));
 	in = (struct json_in){ doc, &d, NULL };
 	TRY(study_read(&y, doc, NULL, NULL, true, a, &in));
-	rc = engine_search(&y, &c, &out, &e);
+	rc = ablation ? ablate(&y, &c, &out, a, &e) : engine_search(&y, &c, &out, &e);
 out:
 	if (rc < 0)
 		fprintf(stderr, "%s\n", err_text(&e, text, sizeof text));
@@ -208,7 +264,7 @@ static void no_run_twice(const char *store, int expect)
 
 static void kills_leave_no_trace(void)
 {
-	int candidates = number("NAB_CANDIDATES", 30), kills = number("NAB_KILLS", 50);
+	int runs = ablation ? MEMBERS * REPLICATES : number("NAB_CANDIDATES", 30) + 1, kills = number("NAB_KILLS", 50);
 	char dir[64] = "/tmp/nab-kills-XXXXXX", one[80], two[80], hurt[80], command[96];
 	double took;
 	struct kills k;
@@ -225,7 +281,7 @@ static void kills_leave_no_trace(void)
 	whole(one, 1);
 	took = clock_mono() - took;
 	calm = table(one);
-	no_run_twice(one, candidates + 1);
+	no_run_twice(one, runs);
 	whole(two, 2);
 	other = table(two);
 	assert_string_equal(other, calm); /* two slots, a second store */
@@ -234,7 +290,7 @@ static void kills_leave_no_trace(void)
 	k = disturbed(hurt, 2, kills, took / kills, &r);
 	print_message("# %d coordinators and %d workers killed\n", k.coordinators, k.workers);
 	assert_true(k.coordinators > 0 && k.workers > 0);
-	no_run_twice(hurt, candidates + 1);
+	no_run_twice(hurt, runs);
 	other = table(hurt);
 	assert_string_equal(other, calm);
 	mem_free(other);
@@ -257,9 +313,19 @@ static void on_the_reference(void **state)
 	kills_leave_no_trace();
 }
 
+static void of_an_ablation(void **state)
+{
+	(void)state;
+	backend = "cpu";
+	ablation = true;
+	kills_leave_no_trace();
+	ablation = false;
+}
+
 int main(int argc, char **argv)
 {
-	const struct CMUnitTest tests[] = { cmocka_unit_test(on_the_cpu_backend), cmocka_unit_test(on_the_reference) };
+	const struct CMUnitTest tests[] = { cmocka_unit_test(on_the_cpu_backend), cmocka_unit_test(on_the_reference),
+					    cmocka_unit_test(of_an_ablation) };
 
 	if (argc > 1 && strcmp(argv[1], "worker") == 0)
 		return engine_worker_main(3);

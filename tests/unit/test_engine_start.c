@@ -202,7 +202,7 @@ static void children_start_where_parents_end(void **state)
 		weights_free(parent);
 		weights_free(start);
 	}
-	y = study_of(p, "study", "kin", "replicates", "2", "devices", "[\"cpu:0\", \"cpu:1\"]", NULL);
+	y = study_of(p, "study", "kin", "replicates", "2", "devices", two_slots(), NULL);
 	train_items(p, other, y, "vary", items, 4, ids, NULL, NULL);
 	assert_string_equal(table_of(p, other, "kin"), table_of(p, p->path, "kin"));
 }
