@@ -263,19 +263,33 @@ static bool holds_fixed(const struct draft *d, int group, const char **why)
 	return false;
 }
 
+bool copy_is_whole(const struct draft *d, int group)
+{
+	const struct dgroup *b = &d->groups[group];
+
+	for (int j = 0; j < b->n_out; j++)
+		if (b->out[j].node < 0 || d->nodes[b->out[j].node].gone ||
+		    !draft_within_group(d, d->nodes[b->out[j].node].group, group))
+			return false;
+	return b->n_in > 0 && b->n_out > 0;
+}
+
 static int copy_group(struct draft *d, int group, const char *name, struct place *copy, struct err *e)
 {
 	const struct dgroup *b = &d->groups[group];
-	struct edge out = b->out[0], last;
 	int n_nodes = d->n_nodes, n_groups = d->n_groups, rc = 1;
+	struct edge out, last;
 	const char *why = NULL;
 	struct json *entry;
 	bool calm;
 
 	if (holds_fixed(d, group, &why))
 		return draft_refuse(d, "%s %s: a second one after it has no sense", name, why);
-	if (b->n_out != 1 || !b->n_in)
+	if (!copy_is_whole(d, group))
+		return draft_refuse(d, "an earlier edit has taken %s apart", name);
+	if (b->n_out != 1)
 		return draft_refuse(d, "%s hands out %d tensors, and its copy would read only one", name, b->n_out);
+	out = b->out[0];
 	calm = reduces(d, b->in[0], out);
 	entry = entry_of(d, group, calm);
 	if (entry) {

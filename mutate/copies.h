@@ -21,4 +21,7 @@ void copy_read_instead(struct draft *d, struct edge from, struct edge to, int n_
  * is among the model's sources, and it was not edited inside. */
 bool copy_has_arguments(const struct graph *g, const char *block, const char *args);
 
+/* Whether all that a block hands out is still there: an earlier edit may have removed its layers. */
+bool copy_is_whole(const struct draft *d, int group);
+
 #endif

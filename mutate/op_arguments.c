@@ -321,6 +321,8 @@ static int apply(struct draft *d, struct place at, const struct json *value, con
 	if (!copy_has_arguments(d->from, b->block, b->args))
 		return draft_refuse(d, "%s was edited inside, or its block has no parameters: it has no arguments",
 				    name);
+	if (!copy_is_whole(d, at.group))
+		return draft_refuse(d, "an earlier edit has taken %s apart", name);
 	if (b->n_in != 1)
 		return draft_refuse(d, "%s reads %d tensors: its arguments cannot be changed", name, b->n_in);
 	TRY(json_parse(&args, b->args, strlen(b->args), b->block, e));

@@ -133,6 +133,23 @@ static void repeats_a_block(void **state)
 	arena_free(a);
 }
 
+/* What an earlier edit has emptied cannot be copied. */
+static void refuses_what_is_gone(void **state)
+{
+	struct arena *a = arena_new();
+	struct graph *g = model(a, "{\"input\": [8], \"classes\": 2, \"blocks\": {\"act\": {\"layers\": [\"relu\"]}, "
+				   "\"b\": {\"layers\": [{\"dense\": {\"units\": 4}}, \"act\"]}}, \"layers\": [\"b\", "
+				   "{\"dense\": {\"units\": 2}}]}"),
+		     *is;
+	struct mutate_log log;
+
+	(void)state;
+	assert_int_equal(
+	    edited(&is, &log, g, "[{\"remove\": \"b_1__act_1__relu_1\"}, {\"duplicate\": \"b_1__act_1\"}]", a), 0);
+	assert_non_null(strstr(log.refusal, "b_1__act_1"));
+	arena_free(a);
+}
+
 /* An instance that was edited inside is copied as it is, but for its strides. */
 static void duplicates_an_edited_block(void **state)
 {
@@ -527,6 +544,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(duplicates_a_block),
 		cmocka_unit_test(repeats_a_block),
+		cmocka_unit_test(refuses_what_is_gone),
 		cmocka_unit_test(duplicates_an_edited_block),
 		cmocka_unit_test(duplicates_a_layer),
 		cmocka_unit_test(changes_arguments),
