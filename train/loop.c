@@ -167,7 +167,7 @@ static void choose_examples(struct run *r)
 		memcpy(r->train, d->split[SPLIT_TRAIN], (size_t)r->n_train * sizeof *r->train);
 }
 
-/* Network, recipe but for where it stops, data, seed, backend. */
+/* Network, recipe but for where it stops, data, seed, backend, and the numbers it starts from if they are given. */
 static struct hash128 identity(const struct run *r)
 {
 	struct recipe rest = *r->recipe;
@@ -185,6 +185,8 @@ static struct hash128 identity(const struct run *r)
 	hasher_add(h, &r->data->identity, sizeof r->data->identity);
 	hasher_add(h, &r->spec->seed, sizeof r->spec->seed);
 	hasher_add(h, r->backend->name, strlen(r->backend->name));
+	if (r->spec->start)
+		hasher_add(h, r->spec->start->data, (size_t)r->spec->start->total * sizeof *r->spec->start->data);
 	json_free(doc);
 	str_release(&text);
 	return hasher_done(h);

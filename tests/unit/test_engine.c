@@ -426,27 +426,47 @@ static void families(void **state)
 	json_free(change);
 }
 
+/* The run inherited the weights of the other one. */
+static void assert_started_from(struct site *p, int64_t run, int64_t parent)
+{
+	struct store_finding *f;
+	struct store_item item;
+	struct store *s;
+	struct err e = { 0 };
+	int n;
+
+	assert_int_equal(store_open(&s, p->path, STORE_READ, &e), 0);
+	assert_int_equal(store_item_get(s, run, &item, p->a, &e), 0);
+	assert_int_equal(item.candidate.start_run, parent);
+	assert_int_equal(item.run.state, STATE_DONE);
+	assert_int_equal(store_findings(s, run, &f, &n, p->a, &e), 0);
+	assert_true(n > 0 && strcmp(f[0].code, "inherited") == 0);
+	store_close(s);
+}
+
 static void *train_beside(void *arg)
 {
 	struct site *p = arg;
 	struct json *change = json_object();
-	struct engine_item item = {
-		.graph = model_of(p, lenet), .made_from = model_of(p, deeper), .change = change, .label = "net"
+	struct engine_item items[2] = {
+		{ .graph = model_of(p, lenet), .made_from = model_of(p, deeper), .change = change, .label = "net" },
+		{ .graph = model_of(p, deeper), .start_item = 1 },
 	};
 	struct engine_conf c = { .program = engine_program, .store = p->path };
 	const struct study *y = study_of(p, "study", "by-hand", NULL);
 	static struct engine_outcome out;
 	struct err e = { 0 };
-	int64_t run;
+	int64_t runs[2];
 	char who[100];
 
 	while (!store_holder(p->path, who, sizeof who))
 		usleep(1000);
-	if (engine_train(y, "train", &item, 1, &run, &c, &out, &e) < 0) {
+	if (engine_train(y, "train", items, 2, runs, &c, &out, &e) < 0) {
 		print_error("%s: %s\n", e.where, e.msg);
 		return NULL;
 	}
-	assert_made_from(p, run, "deeper", "{}");
+	assert_made_from(p, runs[0], "deeper", "{}");
+	assert_started_from(p, runs[1], runs[0]);
 	json_free(change);
 	return &out;
 }
@@ -466,12 +486,12 @@ static void handed_over(void **state)
 	if (child == 0) {
 		const struct engine_outcome *out = train_beside(p);
 
-		_exit(!out || !out->handed_over || out->done != 1);
+		_exit(!out || !out->handed_over || out->done != 2);
 	}
 	SEARCH(y, p->path, &seen);
 	assert_int_equal(waitpid(child, &status, 0), child);
 	assert_int_equal(status, 0);
-	assert_int_equal(seen.results, 7);
+	assert_int_equal(seen.results, 8);
 	assert_string_equal(table_of(p, p->path, "tiny"), table_of(p, alone, "tiny"));
 }
 

@@ -27,6 +27,7 @@
 #include "mutate/carry.h"
 #include "store/store.h"
 #include "tests/helper_engine.h"
+#include "train/batch.h"
 #include "train/train.h"
 
 #define STEM "{\"avgpool2d\": {\"size\": 4}}, \"flatten\""
@@ -234,6 +235,82 @@ static void reuse_knows_the_start(void **state)
 	}
 	assert_true(replicates(p, p->path, first[1], &n)->result.val_loss !=
 		    replicates(p, p->path, first[2], &n)->result.val_loss);
+}
+
+/* Replicate r has the parent's seed, whatever its study's first one was; those that are there are reused. */
+static void seeds_go_in_pairs(void **state)
+{
+	struct site *p = *state;
+	struct engine_item items[] = { { .graph = layers_of(p, "middle", middle) },
+				       { .graph = layers_of(p, "large", large) } };
+	struct store_item *r[3];
+	int64_t first, ids[2];
+	int n;
+
+	train_items(p, p->path, study_of(p, "study", "base", "seed", "\"40\"", "replicates", "2", NULL), "train", items,
+		    1, &first, NULL, NULL);
+	train_items(p, p->path, study_of(p, "study", "kin", "seed", "\"40\"", "replicates", "3", NULL), "ablate", items,
+		    2, ids, NULL, NULL);
+	r[0] = replicates(p, p->path, first, &n);
+	r[1] = replicates(p, p->path, ids[0], &n);
+	r[2] = replicates(p, p->path, ids[1], &n);
+	for (int i = 0; i < 3; i++) {
+		assert_int_equal(r[1][i].run.seed, 40 + i);
+		assert_int_equal(r[2][i].run.seed, 40 + i);
+		assert_int_equal(r[1][i].run.cached_from, i < 2 ? r[0][i].run.id : 0);
+		assert_int_equal(r[2][i].run.cached_from, 0);
+	}
+}
+
+/* Where parent and child share layers they start with the same numbers, and they see the same batches. */
+static void pairs_start_and_learn_alike(void **state)
+{
+	struct site *p = *state;
+	struct graph *g[2] = { layers_of(p, "large", large), layers_of(p, "middle", middle) };
+	struct engine_item items[] = { { .graph = g[0] }, { .graph = g[1], .made_from = g[0] } };
+	const struct study *y = study_of(p, "study", "kin", NULL);
+	struct store_item *r[2];
+	struct weights *w[2];
+	struct batcher *b[2];
+	struct dataset *d;
+	struct recipe recipe;
+	uint32_t order[2][20];
+	int64_t ids[2];
+	int n, shared = 0;
+
+	train_items(p, p->path, y, "ablate", items, 2, ids, NULL, NULL);
+	assert_int_equal(study_recipe(&recipe, y, p->a, NULL), 0);
+	assert_int_equal(dataset_open(&d, &y->spec, NULL), 0);
+	for (int i = 0; i < 2; i++) {
+		r[i] = replicates(p, p->path, ids[i], &n);
+		w[i] = started(g[i], r[i]->run.seed); /* what the worker does: the loss says so */
+		assert_true(first_epoch(p, p->path, ids[i]).val_loss == loss_from(p, y, g[i], w[i], r[i]->run.seed));
+		assert_int_equal(batcher_new(&b[i], d, &recipe, &g[i]->inputs[0].shape, d->split[SPLIT_TRAIN],
+					     d->n_split[SPLIT_TRAIN], r[i]->run.seed, NULL),
+				 0);
+	}
+	for (int i = 0; i < w[1]->n; i++) {
+		const struct tensor *t = &w[1]->tensors[i];
+
+		for (int k = 0; k < w[0]->n; k++) {
+			if (strcmp(w[0]->tensors[k].name, t->name) != 0)
+				continue;
+			assert_memory_equal(w[0]->data + w[0]->tensors[k].first, w[1]->data + t->first,
+					    (size_t)t->count * sizeof(float));
+			shared++;
+		}
+	}
+	assert_int_equal(shared, 4);
+	for (int64_t step = 0; step < 2 * batcher_steps_per_epoch(b[0]); step++) {
+		batcher_order(b[0], step, order[0]);
+		batcher_order(b[1], step, order[1]);
+		assert_memory_equal(order[0], order[1], sizeof order[0]);
+	}
+	for (int i = 0; i < 2; i++) {
+		weights_free(w[i]);
+		batcher_free(b[i]);
+	}
+	dataset_close(d);
 }
 
 /* A parent that fails takes its children with it, however many generations; --retry tries all of them again. */
@@ -607,6 +684,8 @@ int main(int argc, char **argv)
 	const struct CMUnitTest tests[] = {
 		TEST(children_start_where_parents_end),
 		TEST(reuse_knows_the_start),
+		TEST(seeds_go_in_pairs),
+		TEST(pairs_start_and_learn_alike),
 		TEST(carried_by_edits),
 		TEST(orphans_are_infeasible),
 		TEST(stored_parents),
