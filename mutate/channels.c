@@ -136,6 +136,8 @@ static int one_through(const struct channel_map *m, const struct node *n, const 
 		return product_of(reads, n->n_in, c);
 	if (!trait)
 		return CHANNEL_OWN;
+	if (layer_classes[n->kind]->family == FAMILY_RESHAPE && shape_equal(in, &n->out[0]))
+		return reads[0]->id[c]; /* nothing to flatten, pad or enlarge */
 	sources(in, &n->out[0], c, &from, &to);
 	if (to == from + 1)
 		return passes(m, trait, reads[0]->id[from]) ? reads[0]->id[from] : CHANNEL_OWN;

@@ -524,8 +524,6 @@ static void test_drawn(void **state)
 	int same = 0;
 
 	(void)state;
-	if (!mutation_find("insert"))
-		skip();
 	rng_init(&r, test_seed(), 4);
 	w = random_weights(g, &r);
 	assert_true(inherit(&h, g, w, edits, 0, a, &r));
@@ -544,78 +542,215 @@ static void test_drawn(void **state)
 	arena_free(a);
 }
 
+/* A child that other edits made, and edits that do not apply, are said to be so. */
+static void test_wrong_child(void **state)
+{
+	struct arena *a = arena_new();
+	struct graph *g = load("lenet5", 0.5, 1, a), *other = load("mlp", 0.5, 0.25, a);
+	struct json *edits = edits_of("{\"widen\": \"conv2d_1\", \"to\": 9}");
+	struct json *none = edits_of("{\"widen\": \"conv2d_9\", \"to\": 9}");
+	struct json *refused = edits_of("{\"widen\": \"conv2d_1\", \"to\": 2}");
+	struct weights *w, *out;
+	struct carry_result result;
+	struct err e = { 0 };
+	struct rng r;
+
+	(void)state;
+	rng_init(&r, test_seed(), 5);
+	w = random_weights(g, &r);
+	assert_int_equal(mutate_carry(&out, other, g, w, edits, NULL, 1, 0, &result, a, &e), -1);
+	assert_non_null(strstr(e.msg, "do not make this model"));
+	err_clear(&e);
+	assert_int_equal(mutate_carry(&out, other, g, w, none, NULL, 1, 0, &result, a, &e), -1);
+	assert_non_null(strstr(e.msg, "conv2d_9"));
+	err_clear(&e);
+	assert_int_equal(mutate_carry(&out, other, g, w, refused, NULL, 1, 0, &result, a, &e), -1);
+	assert_non_null(strstr(e.msg, "not wider"));
+	assert_null(out);
+	weights_free(w);
+	json_free(edits);
+	json_free(none);
+	json_free(refused);
+	arena_free(a);
+}
+
+/* The mean and variance of max(x, 0) for x ~ N(b, w^2), summed over a fine grid. */
+static void rectified_moments(double b, double w, double *mean, double *var)
+{
+	double sum = 0, square = 0, all = 0;
+
+	for (int i = -40000; i <= 40000; i++) {
+		double z = i / 4000.0, p = exp(-z * z / 2), x = fmax(b + w * z, 0);
+
+		all += p;
+		sum += p * x;
+		square += p * x * x;
+	}
+	*mean = sum / all;
+	*var = square / all - *mean * *mean;
+}
+
+/* The batch norm of a deepening layer knows what its channels are like: training starts near the parent's function,
+ * not only evaluation. */
+static void test_statistics(void **state)
+{
+	struct arena *a = arena_new();
+	struct graph *g = model_of(
+	    "[2, 4, 4]", "{\"conv2d\": {\"filters\": 6, \"kernel\": 3}}, \"batchnorm\", \"relu\", \"flatten\"", a);
+	struct json *edits = edits_of("{\"deepen\": \"conv2d_1\"}");
+	const float *scale, *shift, *mean, *var, *new_scale, *new_shift;
+	struct weights *w;
+	struct heir h;
+	struct rng r;
+	int64_t n;
+
+	(void)state;
+	rng_init(&r, test_seed(), 6);
+	w = random_weights(g, &r);
+	assert_true(inherit(&h, g, w, edits, 0, a, &r) && h.result.preserves);
+	scale = values(w, "batchnorm_1.weight", &n);
+	shift = values(w, "batchnorm_1.bias", &n);
+	new_scale = values(h.weights, "batchnorm_2.weight", &n);
+	new_shift = values(h.weights, "batchnorm_2.bias", &n);
+	mean = values(h.weights, "batchnorm_2.running_mean", &n);
+	var = values(h.weights, "batchnorm_2.running_var", &n);
+	assert_int_equal(n, 6);
+	for (int c = 0; c < n; c++) {
+		double m, v;
+
+		rectified_moments((double)shift[c], fabs((double)scale[c]), &m, &v);
+		assert_true(fabs((double)mean[c] - m) < 1e-4 && fabs((double)var[c] - fmax(v, 1e-3)) < 1e-4);
+		assert_true(new_shift[c] == mean[c] &&
+			    fabs((double)(new_scale[c] * new_scale[c] - var[c]) - 1e-5) < 1e-6);
+	}
+	heir_release(&h);
+	weights_free(w);
+	json_free(edits);
+	arena_free(a);
+}
+
 /* ---- whatever can be drawn ------------------------------------------------------------------------------ */
 
 struct tally {
 	int tried, refused, kept, unsaid; /* unsaid: not said to keep the function, but does on these inputs */
 };
 
-static struct json *draw_edit(const struct graph *g, const struct mutate_env *env, struct rng *r)
+static void count(struct tally *t, const struct graph *g, const struct weights *w, const struct json *edits,
+		  struct arena *a, struct rng *r)
 {
-	int n = 0, k = (int)rng_below(r, (uint32_t)(g->n_nodes + g->n_groups));
-	struct place at = { k < g->n_nodes ? k : -1, k < g->n_nodes ? -1 : k - g->n_nodes };
+	struct heir h;
 
-	while (mutations[n])
-		n++;
-	return mutate_draw(mutations[rng_below(r, (uint32_t)n)], g, at, env, r);
+	t->tried++;
+	if (!inherit(&h, g, w, edits, 0, a, r))
+		t->refused++;
+	else if (h.result.preserves)
+		t->kept++;
+	else
+		t->unsaid += h.apart < 1e-7;
+	heir_release(&h);
 }
 
-/* A list of drawn edits of one model, all of which name layers of the parent. */
-static void try_some(struct tally *t, const struct graph *g, int most, struct rng *r)
+/* `n` drawn edits of one model; more than one only of morphisms, which leave the others their places. */
+static void try_edits(struct tally *t, const struct graph *g, int n, struct rng *r)
 {
 	struct arena *a = arena_new();
 	struct weights *w = random_weights(g, r);
 	struct mutate_env env = { .weights = w };
 	struct json *edits = json_array();
-	int want = 1 + (int)rng_below(r, (uint32_t)most);
-	struct heir h;
+	int operators = 0;
 
-	for (int tries = 0; tries < 100 && json_count(edits) < want; tries++) {
-		struct json *one = draw_edit(g, &env, r);
+	while (mutations[operators])
+		operators++;
+	for (int tries = 0; tries < 200 && json_count(edits) < n; tries++) {
+		const struct mutation *m = mutations[rng_below(r, (uint32_t)operators)];
+		int k = (int)rng_below(r, (uint32_t)(g->n_nodes + g->n_groups));
+		struct place at = { k < g->n_nodes ? k : -1, k < g->n_nodes ? -1 : k - g->n_nodes };
+		struct json *one = n == 1 || m->morph ? mutate_draw(m, g, at, &env, r) : NULL;
 
 		if (one)
 			json_push(edits, one);
 	}
-	if (json_count(edits) == 1 || want == 1) {
-		t->tried++;
-		if (!inherit(&h, g, w, edits, 0, a, r))
-			t->refused++;
-		else if (h.result.preserves)
-			t->kept++;
-		else
-			t->unsaid += h.apart < 1e-7;
-		heir_release(&h);
-	}
+	if (json_count(edits))
+		count(t, g, w, edits, a, r);
 	json_free(edits);
 	weights_free(w);
 	arena_free(a);
 }
 
+static void report(const char *what, const struct tally *t)
+{
+	print_message("%s: %d tried, %d refused, %d kept the function, %d did without its being said\n", what, t->tried,
+		      t->refused, t->kept, t->unsaid);
+}
+
+/* Every kind, blocks, shared layers, several inputs and outputs. */
 static void test_random_graphs(void **state)
 {
 	struct arena *a = arena_new();
-	struct tally t = { 0 };
+	struct tally one = { 0 }, several = { 0 };
 
 	(void)state;
-	for (int i = 0; i < 3000; i++) {
+	for (int i = 0; i < 2500; i++) {
+		const struct graph *g;
 		struct rng r;
 
 		rng_init(&r, test_seed(), 100 + (uint64_t)i);
 		arena_reset(a);
-		try_some(&t, random_graph(a, &r), 1, &r);
+		g = random_graph(a, &r);
+		try_edits(&one, g, 1, &r);
+		try_edits(&several, g, 3, &r);
 	}
-	print_message("random graphs: %d edits, %d refused, %d kept the function, %d did without its being said\n",
-		      t.tried, t.refused, t.kept, t.unsaid);
+	report("one edit of a random graph", &one);
+	report("three morphisms of a random graph", &several);
+	assert_true(one.kept > 500 && several.kept > 500);
+	assert_true(one.unsaid < one.tried / 10 && several.unsaid < several.tried / 10);
 	arena_free(a);
+}
+
+/* Models as a search makes them, at a fraction of their width. */
+static void test_space(void **state)
+{
+	struct arena *run = arena_new(), *a = arena_new();
+	struct tally one = { 0 }, several = { 0 };
+	struct space_target target;
+	struct diag d = { 0 };
+	struct err e = { 0 };
+	struct space *s;
+
+	(void)state;
+	assert_int_equal(space_load(&s, "configs/spaces/blocks-100k.json", &lib, run, &d, &e), 0);
+	assert_int_equal(space_own_target(s, &target), 0);
+	for (int i = 0; i < 200; i++) {
+		struct graph *g, *small;
+		struct rng r;
+
+		rng_init(&r, test_seed(), 9000 + (uint64_t)i);
+		arena_reset(a);
+		assert_int_equal(space_sample(&g, s, &target, &r, a, NULL, &e), 0);
+		if (graph_scale(&small, g, 0.5, 0.5, a, NULL) < 0)
+			continue;
+		try_edits(&one, small, 1, &r);
+		try_edits(&several, small, 3, &r);
+	}
+	report("one edit of a sampled model", &one);
+	report("three morphisms of a sampled model", &several);
+	assert_true(one.kept > 20 && several.kept > 20);
+	diag_release(&d);
+	arena_free(a);
+	arena_free(run);
 }
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_lenet),     cmocka_unit_test(test_mlp),     cmocka_unit_test(test_resnet),
-		cmocka_unit_test(test_mobilenet), cmocka_unit_test(test_vgg),     cmocka_unit_test(test_kinds),
-		cmocka_unit_test(test_lists),     cmocka_unit_test(test_by_hand), cmocka_unit_test(test_narrow),
-		cmocka_unit_test(test_noise),     cmocka_unit_test(test_drawn),   cmocka_unit_test(test_random_graphs),
+		cmocka_unit_test(test_lenet),      cmocka_unit_test(test_mlp),
+		cmocka_unit_test(test_resnet),     cmocka_unit_test(test_mobilenet),
+		cmocka_unit_test(test_vgg),        cmocka_unit_test(test_kinds),
+		cmocka_unit_test(test_lists),      cmocka_unit_test(test_by_hand),
+		cmocka_unit_test(test_narrow),     cmocka_unit_test(test_noise),
+		cmocka_unit_test(test_drawn),      cmocka_unit_test(test_wrong_child),
+		cmocka_unit_test(test_statistics), cmocka_unit_test(test_random_graphs),
+		cmocka_unit_test(test_space),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
