@@ -102,20 +102,22 @@ static double normal_point(double p)
 
 /* Degrees of freedom that are themselves estimated serve at 5 %, not in the far tail where Holm's correction reads:
  * with 3 seeds a p of 0.005 would come up by chance three times as often. There the point is interpolated between
- * Student's with k degrees of freedom and the normal one, c(p)^2 = share t(p)^2 + (1 - share) z(p)^2, which holds at
- * every p; it is scaled to be the interval's own at 5 %. Solved for p by halving the interval of t(p). */
+ * Student's with k degrees of freedom and the normal one, c(p)^2 = share t(p)^2 + (1 - share) z(p)^2, which is never
+ * too small. At 5 % it is narrowed to the interval's own; the narrowing fades with p. Solved for p by halving the
+ * interval of t(p). */
 static double tail_p(const struct stats_effect *e, double share, double k)
 {
 	double t5 = stats_t_point(k), z5 = stats_t_point(INFINITY), own = stats_t_point(e->df);
-	double scaled = fabs(e->mean / e->error) * sqrt(share * t5 * t5 + (1 - share) * z5 * z5) / own;
-	double low = scaled, high = share > 0 ? scaled / sqrt(share) : (double)INFINITY;
+	double narrow = own * own / (share * t5 * t5 + (1 - share) * z5 * z5), t = fabs(e->mean / e->error);
+	double low = t, high = t / sqrt(share * narrow);
 
-	if (!(scaled > 0) || !(high < 1e100))
-		return stats_t_p(scaled, INFINITY);
+	if (!(t > 0) || !(high < 1e100))
+		return stats_t_p(t, INFINITY);
 	for (int i = 0; i < 60 && high - low > 1e-13 * high; i++) {
 		double middle = (low + high) / 2, p = stats_t_p(middle, k), z = p > 1e-300 ? normal_point(p) : 37;
+		double square = share * middle * middle + (1 - share) * z * z;
 
-		if (share * middle * middle + (1 - share) * z * z < scaled * scaled)
+		if (square * (1 - (1 - narrow) * fmin(p / 0.05, 1)) < t * t)
 			low = middle;
 		else
 			high = middle;
@@ -170,7 +172,7 @@ void stats_paired_t(struct stats_effect *out, const double *d, int n)
 
 /* ---- before training ---- */
 
-enum { STEPS = 400 };
+enum { STEPS = 200 };
 
 struct plan {                 /* nodes of chi^2 / k on a scale of logarithms, and what is decided at each */
 	double weight[STEPS]; /* sum 1 */
@@ -226,8 +228,17 @@ double stats_detectable(int seeds, int64_t n, double seed_sd, double disagree)
 
 int stats_seeds_needed(double difference, int64_t n, double seed_sd, double disagree)
 {
-	for (int seeds = 2; seeds <= STATS_MOST_SEEDS; seeds++)
-		if (stats_detectable(seeds, n, seed_sd, disagree) <= difference)
-			return seeds;
-	return 0;
+	int few = 1, enough = STATS_MOST_SEEDS;
+
+	if (!(stats_detectable(enough, n, seed_sd, disagree) <= difference))
+		return 0;
+	while (enough - few > 1) {
+		int middle = (few + enough) / 2;
+
+		if (stats_detectable(middle, n, seed_sd, disagree) <= difference)
+			enough = middle;
+		else
+			few = middle;
+	}
+	return enough;
 }

@@ -9,6 +9,7 @@
 
 #include "base/json.h"
 #include "base/mem.h"
+#include "base/stats.h"
 #include "base/str.h"
 #include "cli/progress.h"
 #include "cli/study_file.h"
@@ -182,6 +183,65 @@ static void total_line(struct str *t, const struct preview *p, int64_t runs, int
 	str_addc(t, '\n');
 }
 
+/* What is usual for small networks, before anything is known of these. */
+static const double usual_spread = 0.005, usual_disagreement = 0.1;
+
+static double detectable(const struct preview *p)
+{
+	return stats_detectable(p->study.replicates, p->data->n_split[SPLIT_VALIDATION], usual_spread,
+				usual_disagreement);
+}
+
+static int seeds_for_a_point(const struct preview *p)
+{
+	return stats_seeds_needed(0.01, p->data->n_split[SPLIT_VALIDATION], usual_spread, usual_disagreement);
+}
+
+static struct json *seeds_json(const struct preview *p)
+{
+	struct json *v = json_object();
+	double least = detectable(p);
+
+	json_put(v, "seeds", json_num(p->study.replicates));
+	json_put(v, "reliable_intervals", json_bool(p->study.replicates >= STATS_LEAST_SEEDS));
+	json_put(v, "wilcoxon_least_p", json_num(stats_wilcoxon_least(p->study.replicates)));
+	json_put(v, "detectable", isnan(least) ? json_null() : json_num(least));
+	json_put(v, "needed_for_one_point", seeds_for_a_point(p) ? json_num(seeds_for_a_point(p)) : json_null());
+	return v;
+}
+
+/* What so many seeds can show of a difference between two models, and what they cannot. */
+static void seed_lines(struct str *t, const struct preview *p)
+{
+	int seeds = p->study.replicates, needed = seeds_for_a_point(p);
+	char n[32];
+
+	if (p->data->task != TASK_CLASSIFY)
+		return;
+	str_thousands(n, (long long)p->data->n_split[SPLIT_VALIDATION]);
+	if (seeds < 2)
+		str_addf(t, "1 seed: cannot tell a better model from a lucky seed; ");
+	else
+		str_addf(t,
+			 "%d seeds on %s validation examples: likely to show a difference of %.1f points between two "
+			 "models; ",
+			 seeds, n, 100 * detectable(p));
+	if (needed)
+		str_addf(t, "1 point needs %d seeds", needed);
+	else
+		str_addf(t, "1 point needs more than %s validation examples, whatever the seeds", n);
+	str_addf(
+	    t,
+	    "\n  (80 %% likely at 5 %%, if they disagree on %.0f %% of the examples and differ by %.1f points more or "
+	    "less from seed to seed)\n",
+	    100 * usual_disagreement, 100 * usual_spread);
+	if (seeds == 2)
+		str_addf(t, "  intervals from 2 seeds are not reliable: take %d or more\n", STATS_LEAST_SEEDS);
+	if (seeds > 1 && stats_wilcoxon_least(seeds) > 0.05)
+		str_addf(t, "  with %d seeds the exact two-sided Wilcoxon test cannot go below p = %.4g\n", seeds,
+			 stats_wilcoxon_least(seeds));
+}
+
 static void print(struct preview *p)
 {
 	const struct study *y = &p->study;
@@ -198,18 +258,15 @@ static void print(struct preview *p)
 		json_put(doc, "runs", json_num((double)runs));
 		json_put(doc, "slots", json_num(slots));
 		json_put(doc, "seconds", json_num(total / slots));
+		if (p->data->task == TASK_CLASSIFY)
+			json_put(doc, "seeds", seeds_json(p));
 		json_put(doc, "models", json_copy(p->rows));
 		cli_print_json(doc);
 		return;
 	}
 	row_lines(&t, p->rows);
 	total_line(&t, p, runs, slots, total);
-	if (y->replicates > 1 && y->replicates < 6)
-		str_addf(&t,
-			 "with %d seeds the exact two-sided Wilcoxon test cannot give a p below %.4f: it cannot show a "
-			 "difference "
-			 "at 0.05\n",
-			 y->replicates, 2.0 / (double)(1 << y->replicates));
+	seed_lines(&t, p);
 	cli_print(&t);
 	str_release(&t);
 	cli_next(p->cli, "nab search %s", p->cli->args[0]);

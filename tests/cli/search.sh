@@ -3,6 +3,9 @@
 . "$root/tests/cli/study.inc"
 bare() { untimed | sed -E 's/[0-9]+\.[0-9]+ ?%?/N/g; s/is run [0-9]+/is run R/'; }
 t preview study.json --no-measure | bare
+for seeds in 2 5; do
+	t preview study.json --no-measure --count 1 --set replicates=$seeds | bare
+done
 t search study.json --quiet | bare
 t search study.json | bare
 t search study.json --set search.seed=6 --set train.epochs=2
