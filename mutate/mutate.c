@@ -117,8 +117,9 @@ static int find_operator(struct edit *x, const struct json_in *in)
 	if (x->op)
 		return 0;
 	near = unknown ? str_nearest(unknown, names, n) : NULL;
-	return json_bad(in, x->json, "no operator is named%s%s%s (`nab help edit` lists them)",
-			near ? " (did you mean \"" : "", near ? near : "", near ? "\"?)" : "");
+	if (near)
+		return json_bad(in, x->json, "\"%.40s\" is not an operator (did you mean \"%s\"?)", unknown, near);
+	return json_bad(in, x->json, "names no operator, such as {\"remove\": \"relu_1\"}");
 }
 
 static int read_edit(struct edit *x, const struct json *v, struct arena *a, const struct json_in *in)
@@ -135,13 +136,18 @@ static int read_edit(struct edit *x, const struct json *v, struct arena *a, cons
 	reserved[0] = x->op->name;
 	if (opt_read(x->cfg, x->op->opts, v, reserved, a, in) < 0)
 		return -1;
-	if (!x->op->entry && !json_string(x->value))
+	if (!x->op->entry && !json_string(x->value)) {
+		const struct mutation *op = x->op;
+
+		x->op = NULL;
 		return json_bad(in, x->value, "must be the id of a layer%s, not %s",
-				x->op->at & MUTATE_BLOCK ? " or block" : "", json_type_name(json_type(x->value)));
+				op->at & MUTATE_BLOCK ? " or block" : "", json_type_name(json_type(x->value)));
+	}
 	return 0;
 }
 
-static int read_edits(struct edit **out, const struct json *edits, struct arena *a, const struct json_in *in)
+/* Returns their number, also where some are wrong (*bad; those have no operator). */
+static int read_edits(struct edit **out, const struct json *edits, bool *bad, struct arena *a, const struct json_in *in)
 {
 	bool list = json_type(edits) == JSON_ARRAY;
 	int n = list ? json_count(edits) : 1, k = 0, rc = 0;
@@ -154,7 +160,8 @@ static int read_edits(struct edit **out, const struct json *edits, struct arena 
 			rc |= read_edit(&(*out)[k++], v, a, in);
 	else
 		rc = read_edit(*out, edits, a, in);
-	return rc < 0 ? -1 : n;
+	*bad = rc < 0;
+	return n;
 }
 
 /* The place that an edit names, in the draft as it is then. */
@@ -184,8 +191,8 @@ static int check_places(struct draft *d, const struct edit *x, int n, const stru
 		struct place at;
 		bool made = false;
 
-		for (int k = 0; k < i; k++)
-			made = made || x[k].op->entry || x[k].op->morph || x[k].op->opts->name;
+		for (int k = 0; k <= i; k++)
+			made = made || !x[k].op || (k < i && (x[k].op->entry || x[k].op->morph || x[k].op->opts->name));
 		if (!made && find_place(&at, d, &x[i], &why) < 0)
 			rc = json_bad(in, x[i].value, "%s", why.msg);
 	}
@@ -253,17 +260,18 @@ int mutate_draft(struct draft **made, int **at, struct graph **out, const struct
 {
 	struct edit *x = NULL;
 	struct draft *d;
+	bool bad = false;
 	int n, rc = 1;
 
 	*out = NULL;
 	*at = NULL;
 	*log = (struct mutate_log){ .edits = json_array(), .words = "" };
 	arena_defer(a, free_doc, log->edits);
-	n = read_edits(&x, edits, a, in);
+	n = read_edits(&x, edits, &bad, a, in);
 	if (n < 0)
 		return -1;
 	d = *made = draft_new(g, env, log, a);
-	if (check_places(d, x, n, in) < 0)
+	if (check_places(d, x, n, in) < 0 || bad)
 		return -1;
 	for (int i = 0; i < n && rc > 0; i++) {
 		rc = run_edit(d, &x[i], in);

@@ -5,8 +5,12 @@
  * instance it acts on (a flat id), sibling keys are the operator's options:
  *
  *	{"remove": "conv2d_2"}                          a layer, or a whole block instance
- *	{"insert": {"conv2d": {"filters": 16, ...}}, "after": "relu_1"}     an entry as in a model's "layers"
+ *	{"insert": {"conv2d": {"filters": 16, ...}}, "after": "relu_1"}     an entry as in a model's "layers"; or
+ *"before"
+ *	{"prepend": "relu_1", "with": "batchnorm"}      on its first input; REMAP's "add"
  *	{"replace": "residual_2", "with": "maxpool2d"}
+ *	{"reparameterize": "conv2d_1", "option": "kernel", "value": 5}
+ *	{"swap": "relu_1", "with": "maxpool2d_1"}       x -> relu_1 -> maxpool2d_1 becomes x -> maxpool2d_1 -> relu_1
  *	{"widen": "conv2d_1", "to": 32}
  *	{"set": "dropout_1", "options": {"rate": 0.3}}
  *	{"skip": "relu_1", "to": "batchnorm_4", "merge": "add"}

@@ -12,6 +12,21 @@ enum { CFG_MAX = 1024 };
 
 /* ---- in words ------------------------------------------------------------------------------------------- */
 
+/* A pool's stride is usually its size. */
+static bool is_pool_stride(const struct draft *d, int node, const struct opt *o, const struct json *v)
+{
+	const struct opt *size = opt_find(layer_classes[d->nodes[node].kind]->opts, "size");
+	struct json *other;
+	bool same;
+
+	if (!size || strcmp(o->name, "stride"))
+		return false;
+	other = opt_write_value(d->nodes[node].cfg, size);
+	same = json_equal(v, other);
+	json_free(other);
+	return same;
+}
+
 /* "conv2d_3 (filters 16, kernel 5)": the options that are not the usual ones. */
 static void describe(struct str *out, const struct draft *d, int node)
 {
@@ -24,7 +39,7 @@ static void describe(struct str *out, const struct draft *d, int node)
 	for (const struct opt *o = k->opts; o->name; o++) {
 		struct json *a = opt_write_value(d->nodes[node].cfg, o), *b = opt_write_value(usual, o);
 
-		if (!json_equal(a, b)) {
+		if (!json_equal(a, b) && !is_pool_stride(d, node, o, a)) {
 			str_addf(out, "%s%s ", n++ ? ", " : " (", o->name);
 			json_print(out, a);
 		}

@@ -6,8 +6,9 @@
  *	groupnorm      groups as above
  *	dense          an image gets a flatten before it (an open sequence: global average pooling)
  *	reshape        its first side follows
- *	add, multiply  the sizes of the smallest operand, the channels of the longest; the others get a 1x1 convolution
- *	               with a stride, or average pooling where the channels agree
+ *	add, multiply  a shortcut's projection follows the longest operand; else all get the sizes of the smallest and
+ *	               the channels of the longest, by a 1x1 convolution with a stride, or by average pooling where
+ *	               the channels agree
  *	concat         the sizes of the smallest operand: average pooling for the others
  *	outputs        the layer that makes the logits has as many units as there are classes
  */
@@ -224,16 +225,69 @@ static int drop_twins(struct repair *r, int node)
 	return 2;
 }
 
-/* What all operands should be: the type, time axis and channels of the longest one, the smallest sizes. */
-static struct shape common_shape(const struct repair *r, const struct dnode *n)
+static int longest_operand(const struct repair *r, const struct dnode *n)
 {
 	int longest = 0;
-	struct shape to;
 
 	for (int j = 1; j < n->n_in; j++)
 		if (depth_at(r, n->in[j]) > depth_at(r, n->in[longest]))
 			longest = j;
-	to = *shape_at(r, n->in[longest]);
+	return longest;
+}
+
+/* The 1x1 convolution that an operand is made by, through layers that keep its shape, if it serves nothing else: a
+ * shortcut's projection. -1 if there is none. */
+static int projection(struct repair *r, struct edge at)
+{
+	struct window w;
+
+	while (at.node >= 0 && draft_readers(r->d, at) == 1) {
+		const struct dnode *n = &r->d->nodes[at.node];
+		enum layer_family f = layer_classes[n->kind]->family;
+
+		if (n->kind == LAYER_conv2d || n->kind == LAYER_conv1d) {
+			draft_window(r->d, at.node, &w);
+			return (!w.kernel[0] || *w.kernel[0] == 1) && *w.kernel[1] == 1 ? at.node : -1;
+		}
+		if (f != FAMILY_NORM && f != FAMILY_ACTIVATION && f != FAMILY_DROPOUT)
+			return -1;
+		at = n->in[0];
+	}
+	return -1;
+}
+
+/* A projection that no longer meets the longest operand takes its channels and its size. 2 if that was done. */
+static int follow_main(struct repair *r, int node, int j, const struct shape *to)
+{
+	int at = projection(r, r->d->nodes[node].in[j]), *filters, stride[2] = { 1, 1 };
+	const struct shape *in = at < 0 ? NULL : shape_at(r, r->d->nodes[at].in[0]);
+	struct window w;
+
+	if (!in || in->type != to->type || in->open || !draft_window(r->d, at, &w) || w.padding->side[0] ||
+	    w.padding->side[1] || w.padding->side[2] || w.padding->side[3])
+		return 0;
+	filters = draft_width(r->d, at);
+	for (int axis = 0; axis < 2; axis++) {
+		int x = in->type == TENSOR_IMAGE ? 1 + axis : 1;
+
+		stride[axis] = w.stride[axis] ? stride_of(in->d[x], to->d[x]) : 1;
+	}
+	if (!stride[0] || !stride[1])
+		return 0;
+	draft_repair(r->d, "%s: %d filters, stride %d -> %d filters, stride %d, so that %s fits", draft_name(r->d, at),
+		     *filters, *w.stride[1], to->d[0], stride[1], draft_name(r->d, node));
+	*filters = to->d[0];
+	for (int axis = 0; axis < 2; axis++)
+		if (w.stride[axis])
+			*w.stride[axis] = stride[axis];
+	return 2;
+}
+
+/* What all operands should be: the type, time axis and channels of the longest one, the smallest sizes. */
+static struct shape common_shape(const struct repair *r, const struct dnode *n)
+{
+	struct shape to = *shape_at(r, n->in[longest_operand(r, n)]);
+
 	for (int j = 0; j < n->n_in; j++) {
 		const struct shape *s = shape_at(r, n->in[j]);
 
@@ -249,9 +303,13 @@ static struct shape common_shape(const struct repair *r, const struct dnode *n)
 static int amend_merge(struct repair *r, int node)
 {
 	const struct dnode *n = &r->d->nodes[node];
-	const struct shape to = common_shape(r, n);
+	const struct shape to = common_shape(r, n), main = *shape_at(r, n->in[longest_operand(r, n)]);
 	bool concat = n->kind == LAYER_concat;
 
+	for (int j = 0; j < n->n_in && !concat; j++)
+		if (j != longest_operand(r, n) && !shape_equal(shape_at(r, n->in[j]), &main) &&
+		    follow_main(r, node, j, &main))
+			return 2;
 	for (int j = 0; j < n->n_in; j++) {
 		const struct shape s = *shape_at(r, n->in[j]);
 		bool sizes = s.d[1] == to.d[1] && s.d[2] == to.d[2];

@@ -10,7 +10,7 @@
 static void pairs(void **state)
 {
 	(void)state;
-	check_mutations(600, 20);
+	check_mutations(2000, 20);
 }
 
 int main(void)
