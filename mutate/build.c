@@ -155,33 +155,43 @@ static bool read_inside(const struct draft *d, struct edge at, int group)
 	return false;
 }
 
+/* Keeps the ports that `stays` says; new arrays, as those of copied blocks may be shared. */
+static int keep_ports(struct draft *d, struct edge **edges, const char ***names, int n, const bool *stays)
+{
+	struct edge *left = ARENA_ARRAY(d->arena, struct edge, n);
+	const char **left_names = ARENA_ARRAY(d->arena, const char *, n);
+	int k = 0;
+
+	for (int j = 0; j < n; j++) {
+		if (!stays[j])
+			continue;
+		left[k] = (*edges)[j];
+		left_names[k++] = (*names)[j];
+	}
+	*edges = left;
+	*names = left_names;
+	return k;
+}
+
 /* Ports that lead nowhere any more go; an input that an unedited block does not read stays as long as it exists. */
 static void drop_ports(struct draft *d, int group)
 {
 	struct dgroup *b = &d->groups[group];
-	int n = 0;
+	int n_in = b->n_in, n_out = b->n_out;
+	bool *stays = mem_new((size_t)(n_in > n_out ? n_in : n_out) + 1);
 
-	for (int j = 0; j < b->n_in; j++) {
+	for (int j = 0; j < n_in; j++) {
 		bool exists = b->in[j].node < 0 || !d->nodes[b->in[j].node].gone;
 
-		if (from_inside(d, b->in[j], group) || !exists || (!b->args && !read_inside(d, b->in[j], group)))
-			continue;
-		b->in[n] = b->in[j];
-		b->in_names[n++] = b->in_names[j];
+		stays[j] = exists && !from_inside(d, b->in[j], group) && (b->args || read_inside(d, b->in[j], group));
 	}
-	if (n < b->n_in)
+	b->n_in = keep_ports(d, &b->in, &b->in_names, n_in, stays);
+	for (int j = 0; j < n_out; j++)
+		stays[j] = from_inside(d, b->out[j], group) && !d->nodes[b->out[j].node].gone;
+	b->n_out = keep_ports(d, &b->out, &b->out_names, n_out, stays);
+	if (b->n_in < n_in || b->n_out < n_out)
 		draft_touch(d, group);
-	b->n_in = n;
-	n = 0;
-	for (int j = 0; j < b->n_out; j++) {
-		if (!from_inside(d, b->out[j], group) || d->nodes[b->out[j].node].gone)
-			continue;
-		b->out[n] = b->out[j];
-		b->out_names[n++] = b->out_names[j];
-	}
-	if (n < b->n_out)
-		draft_touch(d, group);
-	b->n_out = n;
+	mem_free(stays);
 }
 
 /* Every edge that crosses the border of a block is one of its ports. */
