@@ -40,6 +40,14 @@ static bool significant(const struct compare_row *r)
 	return !isnan(r->p_holm) ? r->p_holm < level : r->effect.low > 0 || r->effect.high < 0;
 }
 
+/* Not one prediction differs, with any seed. */
+static bool identical(const struct compare_row *r)
+{
+	const struct stats_effect *f = &r->effect;
+
+	return f->mean == 0 && f->seed == 0 && f->example == 0 && f->rest == 0 && f->low >= -0.005 && f->high <= 0.005;
+}
+
 /* "-0.02 points (-0.31 to +0.27)" */
 static const char *evidence(struct adviser *v, const struct stats_effect *f)
 {
@@ -118,7 +126,9 @@ static void advise_needless(struct adviser *v, int i)
 	const struct compare_row *r = &v->c->rows[i];
 	const struct advice_row *row = &v->rows[i];
 	bool better = r->effect.low > 0 && significant(r);
-	const char *what = better ? "the model is better without it" : "can go";
+	const char *what = better         ? "the model is better without it"
+			   : identical(r) ? "no prediction changes: can go"
+					  : "can go";
 
 	if (row->kind == UNIT_LAYERS)
 		add(v, ADVICE_PRUNE,
@@ -145,12 +155,6 @@ static void advise_needed(struct adviser *v, int i)
 static bool single(const struct adviser *v, int i)
 {
 	return i > 0 && !v->rows[i].first && !v->rows[i].control_of && v->rows[i].name && measured(&v->c->rows[i]);
-}
-
-/* Not one prediction differs, with any seed. */
-static bool identical(const struct compare_row *r)
-{
-	return r->effect.low >= 0 && r->effect.high <= 0;
 }
 
 static void advise_single(struct adviser *v, int i)
@@ -296,14 +300,12 @@ static void interact(struct advice_interaction *x, const struct comparison *c)
 	stats_paired_t(&x->effect, d, n);
 }
 
-/* Without any scatter there is no t: seeds that agree to the last digit are no proof. */
 static void adjust(struct advice_interaction *x, int n, struct arena *a)
 {
 	double *p = ARENA_ARRAY(a, double, n + 1);
 
 	for (int i = 0; i < n; i++)
-		p[i] = x[i].effect.error > 0 ? stats_t_p(x[i].effect.mean / x[i].effect.error, x[i].effect.df)
-					     : (double)NAN;
+		p[i] = isnan(x[i].effect.mean) ? (double)NAN : x[i].effect.p;
 	stats_holm(p, n);
 	for (int i = 0; i < n; i++)
 		x[i].p = p[i];

@@ -15,7 +15,7 @@ slots="--devices cpu:0"
 t ablate remap.json -n $slots
 t ablate remap.json --dry-run --only maxpool2d_1,dense --match params --format markdown $slots
 t ablate remap.json -n --by op,group --group "tail=flatten_1..relu_2" --format csv $slots | tr -d '\r'
-t ablate tiny.json -n --pairs --by block,feature --seeds 3 --format latex $slots
+t ablate tiny.json -n --pairs --by block,feature --seeds 3 --format csv $slots | tr -d "\r"
 t ablate "$root/configs/models/residual-6.json" -n --max-params 50000 $slots
 "$nab" ablate tiny.json -n --json --by layer | python3 -c "
 import json, sys

@@ -480,7 +480,9 @@ static struct compare_row row(const char *label, int64_t params, double mean, do
 		.label = label, .params = params, .macs = 100 * params, .n_runs = 3, .n_done = 3, .n_paired = 3
 	};
 
-	r.effect = (struct stats_effect){ .mean = mean, .low = mean - half, .high = mean + half, .reliable = true };
+	r.effect = (struct stats_effect){
+		.mean = mean, .low = mean - half, .high = mean + half, .rest = 0.01, .reliable = true
+	};
 	r.p_holm = fabs(mean) > half ? 0.01 : 0.9;
 	return r;
 }
@@ -560,6 +562,29 @@ static void one_seed_decides_nothing(void **state)
 	arena_free(a);
 }
 
+/* Too few examples differ for an interval; but none at all is as clear as can be. */
+static void doing_nothing_is_clear(void **state)
+{
+	static const char *const id = "a";
+	struct arena *a = arena_new();
+	struct compare_row rows[] = { row("parent", 50000, 0, 0), row("x", 45360, 0, 0.0005),
+				      row("y", 45360, 0, 0.0005) };
+	struct comparison c = { .rows = rows, .n_rows = 3 };
+	struct advice_row what[3] = { [1] = { .by = "block", .name = "a", .removed = &id, .n_removed = 1 },
+				      [2] = { .by = "block", .name = "b", .removed = &id, .n_removed = 1 } };
+	struct advice_opts o = { "m.json", "nab ablate m.json", 0.005, 3 };
+	struct advice *v;
+
+	(void)state;
+	rows[1].effect.reliable = rows[2].effect.reliable = false;
+	rows[1].effect.rest = 0;
+	assert_int_equal(advice_make(&v, &c, what, &o, a), 2);
+	assert_int_equal(v[0].kind, ADVICE_PRUNE);
+	assert_non_null(strstr(v[0].text, "no prediction changes"));
+	assert_int_equal(v[1].kind, ADVICE_UNSURE);
+	arena_free(a);
+}
+
 /* Parent 0.9, each of the two alone 0.89, both 0.80: 8 points beyond the sum, whatever the seeds add. */
 static void interactions_are_contrasts(void **state)
 {
@@ -583,6 +608,7 @@ static void interactions_are_contrasts(void **state)
 	assert_true(fabs(x->sum + 0.02) < 1e-12 && fabs(x->pair + 0.1) < 1e-12);
 	assert_true(fabs(x->effect.mean + 0.08) < 1e-9);
 	assert_true(x->effect.high < -0.07 && x->effect.low > -0.09);
+	assert_true(x->p < 0.001);
 	rows[3].n_done = 2; /* a seed is missing: no contrast */
 	advice_interactions(&x, &c, what, a);
 	assert_true(isnan(x->effect.mean));
@@ -604,6 +630,7 @@ int main(void)
 		cmocka_unit_test(controls_are_as_large_as_the_parent),
 		cmocka_unit_test(advice_says_what_the_interval_holds),
 		cmocka_unit_test(one_seed_decides_nothing),
+		cmocka_unit_test(doing_nothing_is_clear),
 		cmocka_unit_test(interactions_are_contrasts),
 	};
 
