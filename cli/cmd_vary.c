@@ -392,6 +392,12 @@ static void say_next(const struct varied *v, const struct comparison *m, const i
 	for (int i = 1; i < m->n_rows; i++)
 		if (m->rows[i].accuracy > m->rows[best].accuracy)
 			best = i;
+	if (best > 0 && m->rows[best].inherited) { /* it had the parent's training and its own */
+		cli_next(v->cli,
+			 "the same without --inherit: whether a variation is the better design, not only longer "
+			 "trained");
+		return;
+	}
 	if (best > 0 && m->rows[best].effect.low > 0) {
 		cli_next(v->cli, "nab vary %lld --store %s   (%s is better than %s)", (long long)runs[best], store,
 			 m->rows[best].label, m->rows[0].label);
@@ -419,8 +425,13 @@ static int train(const struct varied *v, struct err *e)
 		return -1;
 	}
 	if (out.handed_over && v->hand.no_wait) {
-		cli_outcome(v->cli, v->study.store, &out);
-		cli_next(v->cli, "nab status --store %s", v->study.store);
+		if (v->cli->json)
+			cli_outcome(v->cli, v->study.store, &out);
+		else
+			printf("%d models were handed to the coordinator of %s, in study %s\n", v->n + 1,
+			       v->study.store, v->study.study);
+		cli_next(v->cli, "nab status --store %s; the same without --no-wait shows the comparison",
+			 v->study.store);
 		return 0;
 	}
 	if (compare(v, runs, &m, e) < 0 ||
