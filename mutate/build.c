@@ -75,7 +75,7 @@ static void place_item(struct sorter *s, int item, int scope)
 	s->state[item] = 2;
 }
 
-static int sort(struct draft *d)
+int draft_sort(struct draft *d)
 {
 	struct sorter s = { .d = d };
 
@@ -487,7 +487,7 @@ int draft_build(struct graph **out, struct draft *d, int **at, struct err *e)
 	draft_prune(d);
 	if (!d->n_order)
 		return draft_refuse(d, "no layer would be left");
-	if (!sort(d) || !draft_settle(d) || !sort(d))
+	if (!draft_sort(d) || !draft_settle(d) || !draft_sort(d))
 		return 0;
 	draft_name_new(d);
 	m.at = ARENA_ARRAY(d->arena, int, d->n_nodes);

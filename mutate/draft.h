@@ -171,7 +171,10 @@ int draft_build(struct graph **out, struct draft *d, int **at, struct err *e);
 int mutate_draft(struct draft **made, int **at, struct graph **out, const struct graph *g, const struct json *edits,
 		 const struct mutate_env *env, struct mutate_log *log, const struct json_in *in, struct arena *a);
 
-/* Recomputes shapes forward and repairs what does not fit; 1, or 0: refused. Part of draft_build(). */
+/* Puts layers after what they read, which edits may have changed; 0 if that is a cycle (refused). */
+int draft_sort(struct draft *d);
+/* Of a sorted draft: recomputes shapes forward and repairs what does not fit; 1, or 0: refused. Part of draft_build().
+ */
 int draft_settle(struct draft *d);
 /* Gives every new layer and block its id. Part of draft_build(), and done after every edit, so that the next one can
  * name them. */

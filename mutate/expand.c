@@ -299,7 +299,7 @@ int draft_expand(struct draft *d, const struct json *entry, int after, int group
 		ERR(e, ERR_INVALID, NULL, "no layer is given");
 		goto out;
 	}
-	if (!draft_shape(d, prev, &shape) && (!draft_settle(d) || !draft_shape(d, prev, &shape))) {
+	if (!draft_shape(d, prev, &shape) && (!draft_sort(d) || !draft_settle(d) || !draft_shape(d, prev, &shape))) {
 		rc = draft_refuse(d, "what stands before the new layers does not fit any more");
 		goto out;
 	}

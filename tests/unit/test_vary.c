@@ -336,6 +336,25 @@ static void draws_distinct_children(void **state)
 	arena_free(a);
 }
 
+/* Edits that meet in one variation: each expects what the others have left, also layers out of order in between. */
+static void draws_many_changes_at_once(void **state)
+{
+	struct arena *a = arena_new();
+	struct vary_opts o = plain;
+	struct vary_child *all;
+	struct diag d = { 0 };
+	struct graph *g;
+	struct err e = { 0 };
+
+	(void)state;
+	assert_int_equal(model_load(&g, "configs/models/mobilenet-small.json", &lib, a, &d, &e), 0);
+	o.changes = 5;
+	o.seed = 1;
+	assert_int_equal(draw(&all, 200, g, &o, a, &e), 200);
+	diag_release(&d);
+	arena_free(a);
+}
+
 static void other_seeds_draw_others(void **state)
 {
 	struct arena *a = arena_new();
@@ -542,21 +561,14 @@ static void says_what_is_wrong(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(duplicates_a_block),
-		cmocka_unit_test(repeats_a_block),
-		cmocka_unit_test(refuses_what_is_gone),
-		cmocka_unit_test(duplicates_an_edited_block),
-		cmocka_unit_test(duplicates_a_layer),
-		cmocka_unit_test(changes_arguments),
-		cmocka_unit_test(refuses_arguments),
-		cmocka_unit_test(draws_arguments_of_the_space),
-		cmocka_unit_test(draws_distinct_children),
-		cmocka_unit_test(other_seeds_draw_others),
-		cmocka_unit_test(keeps_to_the_layers_and_operators),
-		cmocka_unit_test(keeps_to_what_is_allowed),
-		cmocka_unit_test(keeps_within_the_limits),
-		cmocka_unit_test(says_when_nothing_is_left),
-		cmocka_unit_test(draws_recipes),
+		cmocka_unit_test(duplicates_a_block),        cmocka_unit_test(repeats_a_block),
+		cmocka_unit_test(refuses_what_is_gone),      cmocka_unit_test(duplicates_an_edited_block),
+		cmocka_unit_test(duplicates_a_layer),        cmocka_unit_test(changes_arguments),
+		cmocka_unit_test(refuses_arguments),         cmocka_unit_test(draws_arguments_of_the_space),
+		cmocka_unit_test(draws_distinct_children),   cmocka_unit_test(draws_many_changes_at_once),
+		cmocka_unit_test(other_seeds_draw_others),   cmocka_unit_test(keeps_to_the_layers_and_operators),
+		cmocka_unit_test(keeps_to_what_is_allowed),  cmocka_unit_test(keeps_within_the_limits),
+		cmocka_unit_test(says_when_nothing_is_left), cmocka_unit_test(draws_recipes),
 		cmocka_unit_test(says_what_is_wrong),
 	};
 
