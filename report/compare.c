@@ -618,7 +618,7 @@ static void note_weakness(struct reading *k, const struct tally *t)
 {
 	double least = t->most_pairs ? stats_wilcoxon_least(t->most_pairs) : 0;
 
-	if (t->compared && t->least_pairs == 1)
+	if (t->most_pairs == 1)
 		note(k, "One seed: intervals and p are over examples alone; they say nothing about other seeds. Repeat "
 			"with --seeds 3 or more.");
 	else

@@ -58,7 +58,7 @@ static int worth(const struct node *x, const struct node *y, bool related)
 
 	if (x->kind != y->kind)
 		return 0;
-	return 2 + id + (same_options(x, y) ? 2 : 0);
+	return 2 + id + (same_options(x, y) ? 4 : 0);
 }
 
 /* Beyond this many cells of the table (a model of thousands of layers) only ids are compared. */

@@ -373,9 +373,14 @@ void table_text_in(struct str *out, const struct table *t, int width, bool colou
 		str_add(out, i ? "" : "\n");
 		paragraph(out, t->notes[i], width > WRAP_MIN ? width : 0, 0, 0);
 	}
-	if (y.left_out)
-		str_addf(out, "%d column%s did not fit into %d characters; other formats have all.\n", y.left_out,
+	if (y.left_out) {
+		struct str note = { 0 };
+
+		str_addf(&note, "%d column%s did not fit into %d characters; other formats have all.", y.left_out,
 			 y.left_out == 1 ? "" : "s", width);
+		paragraph(out, str_get(&note), width, 0, 0);
+		str_release(&note);
+	}
 	mem_free(y.w);
 	mem_free(y.bold);
 }
