@@ -15,6 +15,7 @@
 #include "base/rng.h"
 #include "base/str.h"
 #include "dataset/format.h"
+#include "dataset/metadata.h"
 #include "dataset/strata.h"
 
 const char *const split_names[] = { "train", "validation", "test", NULL };
@@ -41,7 +42,11 @@ const struct opt dataset_opts[] = {
 	OPT_STRS(struct dataset_spec, classes, "names of the classes to use, in this order (default: all)"),
 	OPT_LONG(struct dataset_spec, limit, 0, 0, 1e9, "use at most so many training and validation examples; 0: all"),
 	OPT_LONG(struct dataset_spec, limit_test, 0, 0, 1e9, "use at most so many test examples; 0: all"),
-	OPT_JSON(struct dataset_spec, slices, "named lists of classes to report on: {\"pets\": [\"cat\", \"dog\"]}"),
+	OPT_JSON(
+	    struct dataset_spec, slices,
+	    "named parts to report on: {\"pets\": [\"cat\", \"dog\"], \"old\": {\"column\": \"age\", \"from\": 65}}"),
+	OPT_STR(struct dataset_spec, metadata, NULL,
+		"table for slices by column, a row for every example (default: metadata.csv in dir; csv: its own)"),
 	OPT_JSON(struct dataset_spec, options, "the format's own options"),
 	OPT_END
 };
@@ -102,6 +107,10 @@ static int check_slices(const struct json *slices, const struct json_in *in)
 	if (json_type(slices) != JSON_OBJECT)
 		return json_bad(in, slices, "must be an object of lists of class names");
 	JSON_EACH(s, slices) {
+		if (json_type(s) == JSON_OBJECT) {
+			rc = metadata_check(s, in) < 0 ? -1 : rc;
+			continue;
+		}
 		if (json_type(s) != JSON_ARRAY || json_count(s) < 1) {
 			rc = json_bad(in, s, "must be a list of at least one class name");
 			continue;
@@ -157,6 +166,8 @@ int dataset_spec_read(struct dataset_spec *s, const struct json *object, const c
 		return -1;
 	if (s->dir)
 		s->dir = path_join(a, base_dir, s->dir);
+	if (s->metadata)
+		s->metadata = path_join(a, base_dir, s->metadata);
 	f = find_format(s->format);
 	return read_options(arena_alloc(a, f->cfg_size), f, s->options, a, in);
 }
@@ -178,6 +189,8 @@ static void raw_keep(struct raw *r, const uint8_t *keep)
 			r->label[to] = r->label[i];
 		if (r->target)
 			r->target[to] = r->target[i];
+		for (int w = 0; r->member && w < r->n_want; w++)
+			r->member[w][to] = r->member[w][i];
 		n_train += i < r->n_train;
 		to++;
 	}
@@ -477,24 +490,29 @@ static void make_digests(struct dataset *d)
 static int make_slices(struct holder *h, const struct json *json, struct err *e)
 {
 	struct slice *s;
-	int n = 0;
+	int n = 0, by_column = 0;
 
 	if (!json)
 		return 0;
 	if (h->d.task != TASK_CLASSIFY)
-		return ERR(e, ERR_INVALID, h->d.name, "slices are lists of classes: these data are for regression");
+		return ERR(e, ERR_INVALID, h->d.name, "slices are for classification: these data are for regression");
 	s = ARENA_ARRAY(h->arena, struct slice, json_count(json) + 1);
 	JSON_EACH(v, json) {
 		int *classes = ARENA_ARRAY(h->arena, int, json_count(v) + 1), k = 0;
 		char where[160];
 
+		if (json_type(v) == JSON_OBJECT) {
+			s[n++] = (struct slice){ .name = arena_strdup(h->arena, json_key(v)),
+						 .member = h->raw.member[by_column++] };
+			continue;
+		}
 		snprintf(where, sizeof where, "slices.%s", json_key(v));
 		JSON_EACH(c, v) {
 			classes[k] = class_find(json_string(c), h->d.class_names, h->d.classes, where, e);
 			if (classes[k++] < 0)
 				return -1;
 		}
-		s[n++] = (struct slice){ arena_strdup(h->arena, json_key(v)), k, classes };
+		s[n++] = (struct slice){ arena_strdup(h->arena, json_key(v)), k, classes, NULL };
 	}
 	h->d.slices = s;
 	h->d.n_slices = n;
@@ -503,6 +521,8 @@ static int make_slices(struct holder *h, const struct json *json, struct err *e)
 
 bool slice_has(const struct slice *s, const struct dataset *d, uint32_t index)
 {
+	if (s->member)
+		return s->member[index];
 	for (int i = 0; i < s->n_classes; i++)
 		if (d->label[index] == s->classes[i])
 			return true;
@@ -539,7 +559,8 @@ static int load(struct holder *h, const struct dataset_spec *spec, struct err *e
 	if (rc < 0)
 		return -1;
 	h->d.name = spec->dir ? arena_printf(h->arena, "%s %s", f->name, spec->dir) : arena_strdup(h->arena, f->name);
-	return f->read(&h->raw, spec->dir, cfg, e);
+	metadata_want(&h->raw, spec->slices);
+	return f->read(&h->raw, spec->dir, cfg, e) < 0 ? -1 : metadata_read(&h->raw, spec, e);
 }
 
 static int check_floats(const struct holder *h, struct err *e)

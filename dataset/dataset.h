@@ -33,7 +33,8 @@ struct dataset_spec {
 	struct opt_strs classes; /* only these, by name, in this order; empty: all */
 	int64_t limit;           /* at most so many training examples, those for validation included; 0: all */
 	int64_t limit_test;      /* both limits are stratified by class */
-	const struct json *slices;  /* {"cats-and-birds": ["cat", "bird"], ...} or NULL */
+	const struct json *slices;  /* {"cats-and-birds": ["cat", "bird"], "night": {"column": ...}} or NULL */
+	const char *metadata;       /* table for slices by column, or NULL: metadata.csv in dir; csv: its own columns */
 	const struct json *options; /* of the format: its own table, e.g. csv's columns; or NULL */
 };
 
@@ -42,7 +43,8 @@ extern const struct opt dataset_opts[]; /* over struct dataset_spec */
 struct slice {
 	const char *name;
 	int n_classes;
-	const int *classes; /* indices */
+	const int *classes;    /* indices */
+	const uint8_t *member; /* [n] of the data set: who belongs to it, by a column of metadata; NULL: by class */
 };
 
 struct dataset {

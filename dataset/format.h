@@ -33,6 +33,10 @@ struct raw {
 	float *f32;               /* the same, exactly one of the two is set */
 	int32_t *label;           /* [n_train + n_test], or NULL for regression */
 	float *target;            /* [n_train + n_test] for regression, else NULL */
+	const char **want;        /* [n_want] columns that slices name: a reader that has columns sets cells */
+	int n_want;
+	const char ***cells; /* [n_want][n_train + n_test] in the arena; cells[0] NULL: the reader has none */
+	uint8_t **member;    /* [n_want][n_train + n_test] 1: the example belongs to the slice */
 };
 
 struct data_format {

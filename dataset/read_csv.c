@@ -380,6 +380,25 @@ static int fill(struct csv *c, struct raw *r)
 	return 0;
 }
 
+/* Columns that slices name, as they stand in the files; dropped ones too. */
+static int fill_wanted(struct csv *c, struct raw *r)
+{
+	const struct file *files[] = { &c->train, &c->test };
+
+	for (int w = 0; w < r->n_want; w++) {
+		int column = find_column(c, r->want[w], "dataset.slices");
+		int64_t at = 0;
+
+		if (column < 0)
+			return -1;
+		r->cells[w] = ARENA_ARRAY(c->arena, const char *, r->n_train + r->n_test);
+		for (int k = 0; k < 2; k++)
+			for (int64_t i = files[k]->first; i < files[k]->t.rows; i++)
+				r->cells[w][at++] = arena_strdup(c->arena, table_cell(&files[k]->t, i, column));
+	}
+	return 0;
+}
+
 static int set_shape(struct csv *c, struct raw *r)
 {
 	struct array_view v = { .rank = c->cfg->shape.n + 1 };
@@ -413,6 +432,7 @@ static int read_csv(struct raw *r, const char *dir, const void *cfg_, struct err
 	r->n_test = c.cfg->test ? c.test.t.rows - c.test.first : 0;
 	TRY(raw_alloc(r, true, dir, e));
 	TRY(fill(&c, r));
+	TRY(fill_wanted(&c, r));
 	rc = 0;
 out:
 	table_release(&c.train.t);

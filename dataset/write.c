@@ -433,7 +433,17 @@ static struct json *slices_json(const struct dataset *d)
 	struct json *out = json_object();
 
 	for (int i = 0; i < d->n_slices; i++) {
-		struct json *list = json_put(out, d->slices[i].name, json_array());
+		struct json *list;
+
+		if (d->slices[i].member) {
+			int64_t n = 0;
+
+			for (int64_t k = 0; k < d->n; k++)
+				n += d->slices[i].member[k];
+			json_put(json_put(out, d->slices[i].name, json_object()), "examples", json_num((double)n));
+			continue;
+		}
+		list = json_put(out, d->slices[i].name, json_array());
 
 		for (int k = 0; k < d->slices[i].n_classes; k++)
 			json_push(list, name_json(d->class_names[d->slices[i].classes[k]]));

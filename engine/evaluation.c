@@ -44,7 +44,7 @@ struct json *evaluation_slices(const struct evaluation *v, const struct dataset 
 	out = json_object();
 	for (int i = 0; i < d->n_slices; i++) {
 		int64_t n;
-		double accuracy = evaluation_slice(v, &d->slices[i], &n);
+		double accuracy = evaluation_slice(v, d, &d->slices[i], &n);
 
 		json_put(out, d->slices[i].name, json_real(accuracy));
 	}

@@ -273,6 +273,8 @@ static struct json *render_dataset(const struct study *y)
 
 	if (y->spec.dir && realpath(y->spec.dir, full))
 		json_put(out, "dir", json_str(full));
+	if (y->spec.metadata && realpath(y->spec.metadata, full))
+		json_put(out, "metadata", json_str(full));
 	return out;
 }
 

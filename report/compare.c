@@ -109,7 +109,7 @@ static bool starts_from_weights(struct reading *k, const struct store_candidate 
 {
 	const struct json *p = parsed(k, c->proposal);
 
-	return !c->resumes && (c->start_run || json_get(p, "start") || json_get(p, "weights"));
+	return !c->resumes && (c->start_run || json_get(p, "inherit_from") || json_get(p, "weights"));
 }
 
 static int read_model(struct reading *k, struct compare_row *w, int64_t model, struct err *e)

@@ -187,9 +187,16 @@ out:
 	return rc;
 }
 
-double evaluation_slice(const struct evaluation *v, const struct slice *s, int64_t *n)
+double evaluation_slice(const struct evaluation *v, const struct dataset *d, const struct slice *s, int64_t *n)
 {
 	int64_t hits = 0, all = 0;
+
+	for (int64_t i = 0; s->member && v->predicted && i < v->n; i++) {
+		uint32_t index = d->split[v->split][i];
+
+		all += s->member[index];
+		hits += s->member[index] && v->predicted[i] == d->label[index];
+	}
 
 	for (int i = 0; i < s->n_classes; i++) {
 		int c = s->classes[i];

@@ -10,8 +10,9 @@
  * `epochs`, and a horizon that is given or the same.
  *
  * fidelity: data chooses a part of the training examples by the run's seed; image must be the scale of the network's
- * input; width is not looked at: the network that is handed over has it already (graph_scale). Early stopping looks at the validation
- * loss; with early_stop.restore the run ends with the weights of best_epoch, whether it stopped early or not.
+ * input; width is not looked at: the network that is handed over has it already (graph_scale). Early stopping looks at
+ * the validation loss; with early_stop.restore the run ends with the weights of best_epoch, whether it stopped early or
+ * not.
  */
 #ifndef NAB_TRAIN_TRAIN_H
 #define NAB_TRAIN_TRAIN_H
@@ -100,7 +101,7 @@ int train_evaluate(const struct backend *b, struct backend_ctx *ctx, const struc
 		   const struct dataset *d, enum split split, struct evaluation *out, struct err *e);
 void evaluation_release(struct evaluation *v);
 
-/* Accuracy over the classes of a slice. n: examples of those classes. */
-double evaluation_slice(const struct evaluation *v, const struct slice *s, int64_t *n);
+/* Accuracy over the examples of a slice of d (may be NULL for a slice by class). n: their number. */
+double evaluation_slice(const struct evaluation *v, const struct dataset *d, const struct slice *s, int64_t *n);
 
 #endif

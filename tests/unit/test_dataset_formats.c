@@ -478,6 +478,80 @@ static void csv_mixed(void **state)
 }
 
 /* Classes in numeric order; a test file whose labels end in a dot; new categories are all zeros. */
+/* Members of a slice among the examples of all splits, as a text of marks in the order of the files. */
+static const char *marks_of(const struct dataset *d, int slice)
+{
+	static char out[64];
+
+	for (int64_t i = 0; i < d->n; i++)
+		out[i] = slice_has(&d->slices[slice], d, (uint32_t)i) ? 'x' : '.';
+	out[d->n] = 0;
+	return out;
+}
+
+#define SLICED                                                                                                      \
+	"\"slices\": {\"night\": {\"column\": \"light\", \"is\": [\"dusk\", \"night\"]}, \"b\": [\"b\"], \"mid\": " \
+	"{\"column\": \"age\", \"from\": 20, \"to\": 40}}"
+
+static void slices_by_a_column(void **state)
+{
+	const char *dir = temp_dir();
+	const char *file =
+	    temp_text(dir, "a.csv", "age,light,y\n10,day,a\n20,dusk,b\n30,night,a\n40,day,b\n41,dusk,c\n?,night,a\n");
+	struct dataset *d;
+
+	(void)state;
+	d = open_data("{\"format\": \"csv\", \"dir\": \"%s\", \"validation\": 0, \"test\": 0, \"options\": "
+		      "{\"header\": \"yes\", \"drop\": "
+		      "\"light\"}, " SLICED "}",
+		      file);
+	assert_int_equal(d->n_slices, 3);
+	assert_string_equal(d->slices[0].name, "night");
+	assert_string_equal(marks_of(d, 0), ".xx.xx");
+	assert_string_equal(marks_of(d, 1), ".x.x..");
+	assert_string_equal(marks_of(d, 2), ".xxx..");
+	assert_int_equal(d->shape.d[0], 1); /* a dropped column is no feature */
+	dataset_close(d);
+	d = open_data("{\"format\": \"csv\", \"dir\": \"%s\", \"validation\": 0, \"test\": 0, \"classes\": [\"a\", "
+		      "\"b\"], \"options\": {\"header\": \"yes\"}, " SLICED "}",
+		      file);
+	assert_string_equal(marks_of(d, 0), ".xx.x"); /* examples left out take their marks with them */
+	assert_string_equal(marks_of(d, 2), ".xxx.");
+	dataset_close(d);
+	expect_invalid("there is no column \"lamp\"",
+		       "{\"format\": \"csv\", \"dir\": \"%s\", \"options\": {\"header\": \"yes\"}, \"slices\": {\"n\": "
+		       "{\"column\": \"lamp\", \"is\": "
+		       "\"x\"}}}",
+		       file);
+	expect_invalid("no example belongs to \"n\"",
+		       "{\"format\": \"csv\", \"dir\": \"%s\", \"options\": {\"header\": \"yes\"}, \"slices\": {\"n\": "
+		       "{\"column\": \"light\", \"is\": "
+		       "\"x\"}}}",
+		       file);
+}
+
+static void slices_by_a_table_beside(void **state)
+{
+	const char *dir = temp_dir();
+	const char *file = temp_text(dir, "m.csv",
+				     "light\nday\nnight\nday\nnight\nday\nnight\nday\nnight\nday\nnight\n"
+				     "day\nnight\nday\nnight\nday\nnight\nday\nnight\nday\nnight\n");
+
+	(void)state;
+	expect_invalid("holds a header and 20 rows, but there are 50 examples",
+		       "{\"options\": {\"n_train\": 30, \"n_test\": 20}, \"metadata\": \"%s\", \"slices\": {\"n\": "
+		       "{\"column\": \"light\", \"is\": \"night\"}}}",
+		       file);
+	expect_invalid("did you mean \"light\"?",
+		       "{\"options\": {\"n_train\": 10, \"n_test\": 10}, \"metadata\": \"%s\", \"slices\": {\"n\": "
+		       "{\"column\": \"ligth\", \"is\": \"night\"}}}",
+		       file);
+	expect_invalid("dataset.metadata", "{\"slices\": {\"n\": {\"column\": \"light\", \"is\": \"night\"}}}");
+	expect_invalid("slices.n: must say what belongs", "{\"slices\": {\"n\": {\"column\": \"light\"}}}");
+	expect_invalid("slices.n.from: cannot stand beside",
+		       "{\"slices\": {\"n\": {\"column\": \"light\", \"is\": \"a\", \"from\": 1}}}");
+}
+
 static void csv_with_test_file(void **state)
 {
 	const char *dir = temp_dir();
@@ -593,14 +667,24 @@ static void real_tables(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(idx_sound),       cmocka_unit_test(idx_broken),
-		cmocka_unit_test(idx_gzip_damage), cmocka_unit_test(cifar_ten),
-		cmocka_unit_test(cifar_hundred),   cmocka_unit_test(png_folders),
-		cmocka_unit_test(png_with_split),  cmocka_unit_test(npy_pairs),
-		cmocka_unit_test(npy_broken),      cmocka_unit_test(npy_per_class),
-		cmocka_unit_test(csv_mixed),       cmocka_unit_test(csv_with_test_file),
-		cmocka_unit_test(csv_broken),      cmocka_unit_test(real_fashion_mnist),
-		cmocka_unit_test(real_cifar_10),   cmocka_unit_test(real_tables),
+		cmocka_unit_test(idx_sound),
+		cmocka_unit_test(idx_broken),
+		cmocka_unit_test(idx_gzip_damage),
+		cmocka_unit_test(cifar_ten),
+		cmocka_unit_test(cifar_hundred),
+		cmocka_unit_test(png_folders),
+		cmocka_unit_test(png_with_split),
+		cmocka_unit_test(npy_pairs),
+		cmocka_unit_test(npy_broken),
+		cmocka_unit_test(npy_per_class),
+		cmocka_unit_test(csv_mixed),
+		cmocka_unit_test(slices_by_a_column),
+		cmocka_unit_test(slices_by_a_table_beside),
+		cmocka_unit_test(csv_with_test_file),
+		cmocka_unit_test(csv_broken),
+		cmocka_unit_test(real_fashion_mnist),
+		cmocka_unit_test(real_cifar_10),
+		cmocka_unit_test(real_tables),
 	};
 	uint64_t seed = hash64_text(temp_dir());
 

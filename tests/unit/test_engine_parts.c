@@ -403,7 +403,7 @@ static void evaluations_travel(void **state)
 				.confusion = confusion,
 				.predicted = predicted };
 	int which[] = { 0, 2 };
-	struct slice slice = { "ends", 2, which };
+	struct slice slice = { "ends", 2, which, NULL };
 	struct dataset d = { .n_slices = 1, .slices = &slice };
 	struct arena *a = arena_new();
 	struct json *body = evaluation_write(&v, &d), *classes = NULL;
@@ -423,7 +423,7 @@ static void evaluations_travel(void **state)
 	assert_true(evaluation_score(&out, "accuracy") == 11 / 14.0);
 	assert_true(evaluation_score(&out, "loss") == -0.1);
 	assert_true(evaluation_score(&out, "balanced_accuracy") == 0.25);
-	assert_true(evaluation_score(&out, "slice:ends") == evaluation_slice(&v, &slice, &of));
+	assert_true(evaluation_score(&out, "slice:ends") == evaluation_slice(&v, &d, &slice, &of));
 	assert_true(isnan(evaluation_score(&out, "slice:none")));
 	classes = parse(out.per_class);
 	assert_int_equal(json_count(classes), 3);

@@ -134,11 +134,11 @@ static void slices(void **state)
 	int64_t confusion[9] = { 5, 1, 0, 2, 6, 2, 1, 0, 9 };
 	struct evaluation v = { .classes = 3, .confusion = confusion };
 	int of[2] = { 0, 2 };
-	struct slice s = { "ends", 2, of };
+	struct slice s = { "ends", 2, of, NULL };
 	int64_t n;
 
 	(void)state;
-	near(evaluation_slice(&v, &s, &n), 14 / 16.0);
+	near(evaluation_slice(&v, NULL, &s, &n), 14 / 16.0);
 	assert_int_equal(n, 16);
 }
 
