@@ -140,7 +140,7 @@ static void killed_workers(void **state)
 	assert_string_equal(table_of(p, killed, "tiny"), table_of(p, p->path, "tiny"));
 
 	/* by its own fault: with one attempt it is given up */
-	y = study_of(p, "search.candidates", "1", "limits.attempts", "1", "train.epochs", "200", NULL);
+	y = study_of(p, "search.candidates", "1", "limits.attempts", "1", "train.epochs", "80", NULL);
 	assert_int_equal(search(p, y, failed, &crash, &out, &e), -1);
 	assert_int_equal(e.code, ERR_LOST);
 	assert_int_equal(out.lost, 1);
