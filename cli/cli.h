@@ -42,6 +42,17 @@ struct command {
 	int min_args, max_args; /* max_args < 0: any number */
 	bool hidden;            /* not listed by --help */
 	int (*run)(struct cli *c, struct err *e);
+
+	/* Flags of its own, beside the table: for commands to which the order across flags matters. May be NULL. */
+	const struct command_own *own;
+};
+
+struct command_own {
+	/* A word "--flag" (dashes as underscores) with its value (NULL: there is none). 1: taken; 0: not one of mine;
+	 * -1: e. */
+	int (*read)(struct cli *c, const char *flag, const char *value, struct err *e);
+	int (*names)(const char **out, int most); /* for suggestions and completion; returns their number */
+	void (*help)(struct str *out);
 };
 
 extern const struct command *const commands[]; /* NULL-terminated */

@@ -13,6 +13,18 @@ static void add_flags(struct str *t, const struct opt *o)
 	}
 }
 
+static void add_own(struct str *t, const struct command_own *own)
+{
+	const char *names[80];
+	int n = own ? own->names(names, 80) : 0;
+
+	for (int i = 0; i < n; i++) {
+		const struct opt row[] = { { .name = names[i] }, OPT_END };
+
+		add_flags(t, row);
+	}
+}
+
 static int run(struct cli *c, struct err *e)
 {
 	struct str t = { 0 };
@@ -27,6 +39,7 @@ static int run(struct cli *c, struct err *e)
 	for (int i = 0; commands[i]; i++) {
 		str_addf(&t, "\t%s) flags=\"", commands[i]->name);
 		add_flags(&t, commands[i]->flags);
+		add_own(&t, commands[i]->own);
 		str_add(&t, "\" ;;\n");
 	}
 	str_add(

@@ -6,6 +6,7 @@
 #include "base/str.h"
 #include "cli/cli.h"
 #include "engine/study.h"
+#include "mutate/mutate.h"
 
 static void layers_text(struct str *t)
 {
@@ -42,8 +43,12 @@ static int run(struct cli *c, struct err *e)
 		recipe_help(&t);
 	else if (strcmp(what, "layers") == 0)
 		layers_text(&t);
+	else if (strcmp(what, "edits") == 0 && c->json)
+		cli_print_json(mutate_schema());
+	else if (strcmp(what, "edits") == 0)
+		mutate_help(&t);
 	else
-		return ERR(e, ERR_USAGE, NULL, "unknown schema \"%s\": model, layers, study or recipe", what);
+		return ERR(e, ERR_USAGE, NULL, "unknown schema \"%s\": model, layers, study, recipe or edits", what);
 	cli_print(&t);
 	str_release(&t);
 	return 0;
@@ -51,8 +56,8 @@ static int run(struct cli *c, struct err *e)
 
 const struct command command_schema = {
 	.name = "schema",
-	.usage = "model|layers|study|recipe",
-	.help = "what models, layers, studies and recipes may hold: as text, and as JSON Schema for editors",
+	.usage = "model|layers|study|recipe|edits",
+	.help = "what models, layers, studies, recipes and edits may hold: as text, and as JSON Schema for editors",
 	.more = "  nab schema model > model.schema.json    then \"$schema\": \"./model.schema.json\" in a model file\n"
 		"  nab schema study                        every key of a study, with bounds and defaults\n"
 		"  nab schema study --json                 the same as JSON Schema",

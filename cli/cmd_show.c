@@ -85,6 +85,25 @@ static double val_accuracy(const struct store_epoch *r)
 	return r->val_accuracy;
 }
 
+/* What it was made from and how: the words of its change, and what was repaired. */
+static void lineage_lines(struct str *t, const struct view *v)
+{
+	const char *text = v->target.item.candidate.change;
+	struct json *change = NULL;
+
+	if (v->n_lineage < 2)
+		return;
+	if (text)
+		json_parse(&change, text, strlen(text), "change", NULL);
+	str_addf(t, "made from model %lld", (long long)v->lineage[1]);
+	if (json_string(json_get(change, "words")))
+		str_addf(t, ": %s", json_string(json_get(change, "words")));
+	str_addc(t, '\n');
+	JSON_EACH(r, json_get(change, "repairs"))
+		str_addf(t, "  repaired: %s\n", json_string(r) ? json_string(r) : "");
+	json_free(change);
+}
+
 static void head_lines(struct str *t, const struct view *v)
 {
 	const struct store_item *it = &v->target.item;
@@ -97,9 +116,7 @@ static void head_lines(struct str *t, const struct view *v)
 		str_addf(t, "reason: %s\n", it->result.reason);
 	str_addf(t, "model %.12s, %s parameters, %s multiply-adds\n", it->model_hash, str_thousands(params, it->params),
 		 str_thousands(macs, it->macs));
-	if (v->n_lineage > 1)
-		str_addf(t, "made from model %lld: %s\n", (long long)v->lineage[1],
-			 it->candidate.change ? it->candidate.change : "");
+	lineage_lines(t, v);
 	if (!run_state_final(it->run.state) || isnan(it->result.val_accuracy))
 		return;
 	str_addf(t, "validation accuracy %.2f %%, loss %.4f; training accuracy %.2f %%, loss %.4f; %d epoch%s in %s\n",
@@ -210,7 +227,7 @@ static void put_number(struct json *v, const char *key, double x)
 static void print_json(const struct view *v)
 {
 	const struct store_item *it = &v->target.item;
-	struct json *doc = json_object(), *list, *row, *recipe = NULL;
+	struct json *doc = json_object(), *list, *row, *recipe = NULL, *change = NULL;
 
 	json_put(doc, "run", json_num((double)it->run.id));
 	json_put(doc, "study", json_str(it->study));
@@ -218,6 +235,11 @@ static void print_json(const struct view *v)
 	json_put(doc, "state", json_str(run_state_names[it->run.state]));
 	if (it->result.reason)
 		json_put(doc, "reason", json_str(it->result.reason));
+	if (v->n_lineage > 1)
+		json_put(doc, "parent_model", json_num((double)v->lineage[1]));
+	if (it->candidate.change &&
+	    json_parse(&change, it->candidate.change, strlen(it->candidate.change), "change", NULL) == 0)
+		json_put(doc, "change", change);
 	put_number(doc, "score", it->result.score);
 	put_number(doc, "val_accuracy", it->result.val_accuracy);
 	put_number(doc, "val_loss", it->result.val_loss);

@@ -71,13 +71,13 @@ static int write_file(const struct made *m, struct err *e)
 	return rc;
 }
 
-/* With a file: everything to read on stdout. Without: the model on stdout, the words on stderr. */
+/* With a file (or kept elsewhere): everything to read on stdout. Without: the model on stdout, the words on stderr. */
 static void show(struct cli *c, const struct made *m, const struct cost *before, const struct cost *after)
 {
 	struct str t = { 0 };
 
 	words(&t, m, before, after);
-	if (m->output) {
+	if (m->output || m->kept) {
 		str_addc(&t, '\n');
 		graph_draw(&t, m->graph);
 		cli_print(&t);

@@ -11,6 +11,7 @@ struct made {
 	const char *const *lines; /* what was changed */
 	int n_lines;
 	const char *output; /* file, or NULL: the model goes to stdout and what is said of it to stderr */
+	bool kept;          /* it is recorded elsewhere: without a file it is shown, not printed */
 	struct json *extra; /* members of the --json object, taken over; may be NULL */
 };
 

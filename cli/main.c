@@ -265,11 +265,11 @@ static int flag_value(void *cfg, const struct opt *o, const char *text, struct a
 
 static int unknown_flag(const struct command *cmd, const char *flag, struct err *e)
 {
-	const char *names[128], *near;
+	const char *names[192], *near;
 	char text[64];
-	int n = 0;
+	int n = cmd->own ? cmd->own->names(names, 80) : 0;
 
-	for (const struct opt *o = cmd->flags; o && o->name && n < 100; o++)
+	for (const struct opt *o = cmd->flags; o && o->name && n < 180; o++)
 		names[n++] = o->name;
 	for (const struct opt *o = global_flags; o->name; o++)
 		names[n++] = o->name;
@@ -284,6 +284,22 @@ static int unknown_flag(const struct command *cmd, const char *flag, struct err 
 	return ERR(e, ERR_USAGE, NULL, "unknown flag --%s (did you mean --%s?)", flag, dashes(text));
 }
 
+/* A flag of the command's own. Returns how many words it took, 0 if it is none of them, or -1. */
+static int own_flag(struct cli *c, const struct command *cmd, int argc, char **argv, int i, struct err *e)
+{
+	const char *flag = argv[i] + 2, *eq = strchr(flag, '=');
+	char name[64];
+	int rc;
+
+	if (!cmd->own)
+		return 0;
+	snprintf(name, sizeof name, "%.*s", (int)strcspn(flag, "="), flag);
+	for (char *s = name; *s; s++)
+		*s = *s == '-' ? '_' : *s;
+	rc = cmd->own->read(c, name, eq ? eq + 1 : i + 1 < argc ? argv[i + 1] : NULL, e);
+	return rc > 0 ? (eq ? 1 : 2) : rc;
+}
+
 /* Reads argv[i] (and perhaps argv[i + 1]). Returns how many words it took, or -1. */
 static int read_flag(struct cli *c, const struct command *cmd, int argc, char **argv, int i, struct err *e)
 {
@@ -291,7 +307,10 @@ static int read_flag(struct cli *c, const struct command *cmd, int argc, char **
 	size_t n = eq ? (size_t)(eq - flag) : strlen(flag);
 	const struct opt *o = find_flag(cmd->flags, flag, n);
 	char *cfg = c->flags;
+	int own = own_flag(c, cmd, argc, argv, i, e);
 
+	if (own)
+		return own;
 	if (!o && (o = find_flag(global_flags, flag, n)))
 		cfg = (char *)c;
 	if (!o && strncmp(flag, "no-", 3) == 0 && !eq) {
@@ -383,6 +402,8 @@ static void help_command(const struct command *cmd)
 	str_addf(&t, "nab %s %s\n\n%s\n", cmd->name, cmd->usage, cmd->help);
 	if (cmd->more)
 		str_addf(&t, "\n%s\n", cmd->more);
+	if (cmd->own)
+		cmd->own->help(&t);
 	if (cmd->flags && cmd->flags->name) {
 		str_add(&t, "\nflags:\n");
 		flag_lines(&t, cmd->flags);
