@@ -461,12 +461,25 @@ struct adding {
 };
 
 /* Everything that decides a run's bits. */
+/* What the score of a run is, for its identity: a stored score is reused only where it means the same. */
+static const char *judged_by(const struct work *w, struct arena *a)
+{
+	const char *objective = w->study.objective;
+	const struct json *slices = json_get(w->study.dataset, "slices");
+
+	if (strcmp(objective, "accuracy") == 0)
+		return "";
+	if (strncmp(objective, "slice:", 6) != 0 || !slices)
+		return arena_printf(a, "|%s", objective);
+	return arena_printf(a, "|%s|%s", objective, printed(slices, a));
+}
+
 static char *identity_of(const struct adding *p, uint64_t seed, const char *start, struct arena *a)
 {
 	const struct work *w = p->work;
-	char *text = arena_printf(a, "%s|%s|%llu|%s|%s|%lld|%a|%s|%d", p->model.digest, p->row.recipe,
+	char *text = arena_printf(a, "%s|%s|%llu|%s|%s|%lld|%a|%s|%d%s", p->model.digest, p->row.recipe,
 				  (unsigned long long)seed, w->data_identity, w->env, (long long)w->study.limits.memory,
-				  w->study.limits.run_seconds, start, (int)p->row.resumes);
+				  w->study.limits.run_seconds, start, (int)p->row.resumes, judged_by(w, a));
 
 	return hash_of(text, a);
 }
