@@ -1,5 +1,6 @@
 /* cli/cmd_ls.c - nab ls (the runs of a store) and nab status (how far its studies are). */
 #include <math.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/json.h"
@@ -7,10 +8,11 @@
 #include "base/mem.h"
 #include "base/str.h"
 #include "cli/progress.h"
+#include "cli/slice_score.h"
 #include "cli/target.h"
 
 struct flags {
-	const char *store, *study;
+	const char *store, *study, *slice;
 	int sort, limit;
 	bool reverse, failed;
 };
@@ -20,6 +22,8 @@ static const struct opt ls_flags[] = {
 	OPT_STR(struct flags, study, NULL, "only this study"),
 	OPT_ENUM(struct flags, sort, ORDER_SCORE, store_order_names,
 		 "best first for scores and accuracies, least first else"),
+	OPT_STR(struct flags, slice, NULL,
+		"accuracy on this named part of the validation examples, with its interval; best first"),
 	OPT_BOOL(struct flags, reverse, 0, "the other way round"),
 	OPT_BOOL(struct flags, failed, 0, "only runs that did not succeed, with the reason"),
 	OPT_INT(struct flags, limit, 0, 0, 100000000, "at most so many lines; 0: all"),
@@ -48,8 +52,15 @@ static void put_number(struct json *v, const char *key, double x)
 	json_put(v, key, isnan(x) ? json_null() : json_num(x));
 }
 
-static struct json *item_json(const struct store_item *it)
+/* A line of the list. */
+struct shown {
+	struct store_item item;
+	struct slice_score slice; /* with --slice */
+};
+
+static struct json *item_json(const struct shown *w, const char *slice)
 {
+	const struct store_item *it = &w->item;
 	struct json *v = json_object();
 
 	json_put(v, "run", json_num((double)it->run.id));
@@ -65,6 +76,15 @@ static struct json *item_json(const struct store_item *it)
 	put_number(v, "val_accuracy", it->result.val_accuracy);
 	put_number(v, "val_loss", it->result.val_loss);
 	put_number(v, "train_accuracy", it->result.train_accuracy);
+	if (slice) {
+		struct json *part = json_put(v, "slice", json_object());
+
+		json_put(part, "name", json_str(slice));
+		json_put(part, "n", json_num((double)w->slice.n));
+		put_number(part, "accuracy", w->slice.accuracy);
+		put_number(part, "low", w->slice.low);
+		put_number(part, "high", w->slice.high);
+	}
 	put_number(v, "test_accuracy", it->test_accuracy);
 	put_number(v, "best_accuracy", it->result.best_accuracy);
 	json_put(v, "best_epoch", json_num(it->result.best_epoch));
@@ -88,8 +108,17 @@ static void add_percent(struct str *t, double x)
 		str_addf(t, " %7.2f%%", 100 * x);
 }
 
-static void item_line(struct str *t, const struct store_item *it, const struct flags *f)
+static void slice_cells(struct str *t, const struct slice_score *v)
 {
+	if (v->n)
+		str_addf(t, " %7.2f%% [%6.2f, %6.2f]", 100 * v->accuracy, 100 * v->low, 100 * v->high);
+	else
+		str_addf(t, " %8s %16s", "-", "");
+}
+
+static void item_line(struct str *t, const struct shown *w, const struct flags *f)
+{
+	const struct store_item *it = &w->item;
 	char params[32], macs[32], spent[32];
 	bool final = run_state_final(it->run.state);
 
@@ -100,48 +129,105 @@ static void item_line(struct str *t, const struct store_item *it, const struct f
 		return;
 	}
 	add_percent(t, final ? it->result.val_accuracy : (double)NAN);
-	add_percent(t, final ? it->result.best_accuracy : (double)NAN);
+	if (f->slice)
+		slice_cells(t, &w->slice);
+	else
+		add_percent(t, final ? it->result.best_accuracy : (double)NAN);
 	str_addf(t, " %12s %14s %4d %13s  %s%s\n", str_thousands(params, it->params), str_thousands(macs, it->macs),
 		 it->result.epochs,
 		 final && !isnan(it->result.seconds) ? progress_duration(spent, it->result.seconds) : "-",
 		 it->candidate.origin == ORIGIN_BASELINE ? "[baseline] " : "", it->summary);
 }
 
-static int list(struct cli *c, struct store *s, struct err *e)
+/* Best first, unknown ones last, in the order that they had. */
+static int by_slice(const void *a, const void *b)
+{
+	const struct shown *x = *(const struct shown *const *)a, *y = *(const struct shown *const *)b;
+	bool no_x = isnan(x->slice.accuracy), no_y = isnan(y->slice.accuracy);
+
+	if (no_x != no_y)
+		return no_x ? 1 : -1;
+	if (!no_x && x->slice.accuracy != y->slice.accuracy)
+		return x->slice.accuracy < y->slice.accuracy ? 1 : -1;
+	return x < y ? -1 : x > y;
+}
+
+/* The runs in the order in which they are listed. */
+static int gather(struct cli *c, struct store *s, struct shown ***out, int *n, struct err *e)
 {
 	const struct flags *f = c->flags;
-	struct store_query q = { .order = (enum store_order)f->sort, .limit = f->limit };
+	struct store_query q = { .order = (enum store_order)f->sort, .limit = f->slice ? 0 : f->limit };
+	struct slice_score *scores;
 	struct store_item *items;
-	struct json *doc = NULL;
-	struct str t = { 0 };
-	int n;
+	struct shown *all;
 
 	if (study_id(s, f->study, &q.study, c->arena, e) < 0)
 		return -1;
 	q.descending = (f->sort == ORDER_SCORE || f->sort == ORDER_ACCURACY) != f->reverse;
-	if (f->failed)
-		for (int i = STATE_DIVERGED; i < STATE_COUNT; i++)
-			q.states |= 1u << i;
-	if (store_list(s, &q, &items, &n, c->arena, e) < 0)
+	for (int i = STATE_DIVERGED; f->failed && i < STATE_COUNT; i++)
+		q.states |= 1u << i;
+	if (store_list(s, &q, &items, n, c->arena, e) < 0)
 		return -1;
-	if (c->json) {
-		doc = json_array();
-		for (int i = 0; i < n; i++)
-			json_push(doc, item_json(&items[i]));
-		cli_print_json(doc);
-		return 0;
+	scores = ARENA_ARRAY(c->arena, struct slice_score, *n + 1);
+	if (f->slice && slice_scores(scores, s, f->slice, items, *n, c->arena, e) < 0)
+		return -1;
+	all = ARENA_ARRAY(c->arena, struct shown, *n + 1);
+	*out = ARENA_ARRAY(c->arena, struct shown *, *n + 1);
+	for (int i = 0; i < *n; i++) {
+		all[i] = (struct shown){ items[i], scores[i] };
+		(*out)[i] = &all[i];
 	}
+	if (f->slice)
+		qsort(*out, (size_t)*n, sizeof **out, by_slice);
+	if (f->slice && f->limit && *n > f->limit)
+		*n = f->limit;
+	return 0;
+}
+
+static void print_list(struct cli *c, struct shown *const *all, int n)
+{
+	const struct flags *f = c->flags;
+	struct str t = { 0 };
+	int64_t most = 0;
+
 	if (n && !f->failed)
-		str_addf(&t, "%5s  %-24s %-10s %8s %8s %12s %14s %4s %13s  %s\n", "run", "label", "state", "val acc",
-			 "best*", "parameters", "multiply-adds", "ep", "time", "architecture");
-	for (int i = 0; i < n; i++)
-		item_line(&t, &items[i], f);
+		str_addf(&t,
+			 f->slice ? "%5s  %-24s %-10s %8s %25s %12s %14s %4s %13s  %s\n"
+				  : "%5s  %-24s %-10s %8s %8s %12s %14s %4s %13s  %s\n",
+			 "run", "label", "state", "val acc", f->slice ? f->slice : "best*", "parameters",
+			 "multiply-adds", "ep", "time", "architecture");
+	for (int i = 0; i < n; i++) {
+		item_line(&t, all[i], f);
+		most = all[i]->slice.n > most ? all[i]->slice.n : most;
+	}
 	cli_print(&t);
-	if (n && !f->failed && !c->quiet)
+	str_release(&t);
+	if (n && f->slice && !c->quiet)
+		fprintf(stderr, "%s: %lld validation examples; in brackets the 95 %% interval over examples\n",
+			f->slice, (long long)most);
+	else if (n && !f->failed && !c->quiet)
 		fputs("* of the best epoch: optimistic, since it was chosen by this number\n", stderr);
 	if (!n && !c->quiet)
 		fputs("no runs\n", stderr);
-	str_release(&t);
+}
+
+static int list(struct cli *c, struct store *s, struct err *e)
+{
+	const struct flags *f = c->flags;
+	struct shown **all;
+	struct json *doc;
+	int n;
+
+	if (gather(c, s, &all, &n, e) < 0)
+		return -1;
+	if (!c->json) {
+		print_list(c, all, n);
+		return 0;
+	}
+	doc = json_array();
+	for (int i = 0; i < n; i++)
+		json_push(doc, item_json(all[i], f->slice));
+	cli_print_json(doc);
 	return 0;
 }
 
@@ -162,7 +248,8 @@ const struct command command_ls = {
 	.name = "ls",
 	.usage = "[flags]",
 	.help = "list the runs of a store",
-	.more = "  nab ls --store fashion.db --sort params\n  nab ls --failed",
+	.more =
+	    "  nab ls --store fashion.db --sort params\n  nab ls --failed\n  nab ls --slice cats-and-birds --limit 5",
 	.flags = ls_flags,
 	.flags_size = sizeof(struct flags),
 	.max_args = 0,

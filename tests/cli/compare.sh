@@ -30,6 +30,17 @@ P
 t compare
 t compare tiny-0 nonsense
 t compare tiny-0 tiny-1 --slice leg
+t ls --slice leg
+"$nab" ls --slice legs --limit 3 --json >ls.json
+python3 - <<'P'
+import json
+rows = json.load(open("ls.json"))
+shares = [r["slice"]["accuracy"] for r in rows]
+assert shares == sorted(shares, reverse=True) and len(rows) == 3
+assert all(abs(r["slice"]["accuracy"] - r["score"]) < 1e-12 for r in rows)  # the study's objective
+assert all(r["slice"]["low"] <= r["slice"]["accuracy"] <= r["slice"]["high"] for r in rows)
+print("ls --slice:", {r["slice"]["n"] for r in rows})
+P
 t compare --study other
 t compare tiny-0 --format word
 t compare tiny-0 tiny-1 --test | sed -n 3,5p | bare

@@ -33,3 +33,6 @@ old, new = tensors("w.safetensors"), tensors("s.db.files/run-2.safetensors")
 for k in sorted(old):
     print(k, "kept" if old[k] == new[k] else "moved")
 P
+# what started from trained weights cannot be repeated with fresh seeds
+t confirm 2 --store s.db
+"$nab" compare 1 2 --store s.db 2>/dev/null | grep -c '(inherited)'
