@@ -603,6 +603,36 @@ static void write_init(struct py *p, const struct torch_classes *c, const struct
 	str_release(&params);
 }
 
+static bool is_frozen_norm(const struct torch_classes *c, int node)
+{
+	return node >= 0 && c->g->nodes[node].kind == LAYER_batchnorm && c->g->nodes[node].share < 0 &&
+	       c->g->nodes[node].frozen;
+}
+
+/* A frozen batch norm keeps and uses its running statistics while the rest trains, as it does on the bench. */
+static void write_train_mode(struct py *p, const struct torch_classes *c, const struct scope *s)
+{
+	struct str norms = { 0 };
+
+	for (int i = 0; i < s->n; i++)
+		if (is_frozen_norm(c, s->items[i].node))
+			str_addf(&norms, "%s%s", norms.len ? ", " : "",
+				 module_path(c, c->g->nodes[s->items[i].node].id, s->group));
+	if (norms.len) {
+		py_line(p, NULL, "def train(self, mode=True):");
+		p->indent++;
+		py_line(p, NULL, "super().train(mode)");
+		py_line(p, "frozen: their statistics stay", "for norm in [%s]:", norms.s);
+		p->indent++;
+		py_line(p, NULL, "norm.eval()");
+		p->indent--;
+		py_line(p, NULL, "return self");
+		p->indent--;
+		py_blank(p, 1);
+	}
+	str_release(&norms);
+}
+
 /* ---- forward -------------------------------------------------------------------------------------------- */
 
 static const char *shapes_of(const struct torch_classes *c, const struct item *it)
@@ -721,6 +751,7 @@ static struct py class_body(struct torch_classes *c, int group, bool shapes)
 	c->shapes = shapes;
 	open_scope(c, &s, group);
 	write_init(&p, c, &s);
+	write_train_mode(&p, c, &s);
 	write_forward(&p, c, &s);
 	return p;
 }

@@ -490,6 +490,41 @@ static void awkward_names_are_exported(void **state)
 
 static int command(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 
+/* In training, a frozen norm uses and keeps its running statistics, also inside a block; another one does not. */
+static void frozen_norms_stay(void **state)
+{
+	static const char model[] =
+	    "{'input': [2, 6, 6], 'classes': 3, 'blocks': {'unit': {'layers': [{'conv2d': {'filters': 4, 'kernel': 3},"
+	    "'frozen': true}, {'batchnorm': {}, 'frozen': true, 'id': 'kept'}, 'relu']}}, 'layers': [{'unit': {}},"
+	    "{'batchnorm': {}, 'frozen': true, 'id': 'first'}, {'batchnorm': {}, 'id': 'second'}, 'globalavgpool',"
+	    "{'dense': {'units': 3}}]}";
+	static const char script[] =
+	    "import sys, torch\n"
+	    "sys.path.insert(0, sys.argv[1])\n"
+	    "import model\n"
+	    "m = [v for v in vars(model).values() if isinstance(v, type)\n"
+	    "     and issubclass(v, torch.nn.Module) and v.__name__ == 'Model'][0]()\n"
+	    "stats = lambda: {k: v.clone() for k, v in m.named_buffers() if 'running' in k}\n"
+	    "old = stats()\n"
+	    "assert m.train() is m and m.training\n"
+	    "m(torch.randn(5, 2, 6, 6))\n"
+	    "moved = {k.split('.')[-2] for k, v in stats().items() if not torch.equal(v, old[k])}\n"
+	    "assert moved == {'second'}, moved\n";
+	const char *py = python(), *dir = temp_dir();
+	struct arena *a = arena_new();
+	const char *path = path_join(a, dir, "frozen.py");
+	struct rng r;
+
+	(void)state;
+	if (!py)
+		skip();
+	rng_init(&r, test_seed(), 83);
+	assert_true(export_to(dir, graph_of(a, model), NULL, &r));
+	assert_int_equal(file_write(path, script, strlen(script), NULL), 0);
+	assert_int_equal(command("%s %s %s", py, path, dir), 0);
+	arena_free(a);
+}
+
 static int command(const char *fmt, ...)
 {
 	char line[600];
@@ -587,6 +622,7 @@ int main(void)
 		cmocka_unit_test(the_tables_are_complete),
 		cmocka_unit_test(a_choice_is_refused),
 		cmocka_unit_test(the_check_fails_when_it_should),
+		cmocka_unit_test(frozen_norms_stay),
 		cmocka_unit_test(awkward_names_are_exported),
 		cmocka_unit_test(random_networks_give_the_oracles_logits),
 		cmocka_unit_test(shipped_models_and_spaces_are_exported),
