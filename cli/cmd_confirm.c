@@ -132,23 +132,11 @@ static int fresh_seed(struct cli *c, struct store *s, const char *study, const c
 	return 0;
 }
 
-/* Whether a candidate started from trained weights: fresh seeds cannot repeat that, since its parent has none. */
-static bool starts_from_weights(const struct store_candidate *k)
-{
-	struct json *p = NULL;
-	bool from;
-
-	if (!k->proposal || json_parse(&p, k->proposal, strlen(k->proposal), "proposal", NULL) < 0)
-		return k->start_run != 0;
-	from = k->start_run || json_get(p, "inherit_from") || json_get(p, "weights");
-	json_free(p);
-	return from;
-}
-
 static int check_targets(const struct target *t, int n, struct err *e)
 {
 	for (int i = 0; i < n; i++) {
-		if (starts_from_weights(&t[i].item.candidate))
+		/* fresh seeds cannot repeat that: its parent has no runs of them */
+		if (store_candidate_inherits(&t[i].item.candidate))
 			return ERR(e, ERR_INVALID, t[i].name,
 				   "starts from trained weights, which fresh seeds do not have: judge the design from "
 				   "scratch (`nab train %lld --name NAME --seeds N`) and confirm that",

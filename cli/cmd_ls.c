@@ -93,6 +93,7 @@ static struct json *item_json(const struct shown *w, const char *slice)
 	json_put(v, "macs", json_num((double)it->macs));
 	put_number(v, "seconds", it->result.seconds);
 	json_put(v, "attempts", json_num(it->attempts));
+	json_put(v, "inherited", json_bool(store_candidate_inherits(&it->candidate)));
 	json_put(v, "cached", json_bool(it->run.cached_from != 0));
 	json_put(v, "surplus", json_bool(it->candidate.surplus));
 	json_put(v, "hash", json_str(it->model_hash));
@@ -136,7 +137,10 @@ static void item_line(struct str *t, const struct shown *w, const struct flags *
 	str_addf(t, " %12s %14s %4d %13s  %s%s\n", str_thousands(params, it->params), str_thousands(macs, it->macs),
 		 it->result.epochs,
 		 final && !isnan(it->result.seconds) ? progress_duration(spent, it->result.seconds) : "-",
-		 it->candidate.origin == ORIGIN_BASELINE ? "[baseline] " : "", it->summary);
+		 it->candidate.origin == ORIGIN_BASELINE    ? "[baseline] "
+		 : store_candidate_inherits(&it->candidate) ? "[inherited] "
+							    : "",
+		 it->summary);
 }
 
 /* Best first, unknown ones last, in the order that they had. */

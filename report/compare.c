@@ -104,14 +104,6 @@ static const char *copied(struct reading *k, const struct json *v)
 	return json_string(v) && *json_string(v) ? arena_strdup(k->a, json_string(v)) : NULL;
 }
 
-/* Weights that a proposal names are inherited, but for a run that is merely continued. */
-static bool starts_from_weights(struct reading *k, const struct store_candidate *c)
-{
-	const struct json *p = parsed(k, c->proposal);
-
-	return !c->resumes && (c->start_run || json_get(p, "inherit_from") || json_get(p, "weights"));
-}
-
 static int read_model(struct reading *k, struct compare_row *w, int64_t model, struct err *e)
 {
 	struct store_model m;
@@ -149,7 +141,7 @@ static int read_row(struct reading *k, int i, int64_t candidate, struct err *e)
 				   .change = copied(k, json_get(change, "words")),
 				   .unit = copied(k, json_get(change, "unit")),
 				   .control_of = copied(k, json_get(change, "control_of")),
-				   .inherited = starts_from_weights(k, &c),
+				   .inherited = store_candidate_inherits(&c),
 				   .effect = unknown };
 	w->wilcoxon = w->wilcoxon_least = w->mcnemar = w->cliff = w->p = w->p_holm = (double)NAN;
 	w->seconds = w->accuracy = w->low = w->high = w->spread = (double)NAN;

@@ -161,7 +161,9 @@ static void fill_row(struct report *r, struct report_row *w, struct store_item *
 	str_release(&file);
 	fill_means(w);
 	fill_state(w);
+	w->inherited = store_candidate_inherits(w->candidate);
 	r->n_baselines += w->candidate->origin == ORIGIN_BASELINE;
+	r->n_inherited += w->inherited;
 }
 
 static int by_candidate(const void *a, const void *b)
@@ -206,11 +208,18 @@ static int read_rows(struct report *r, struct store *s, int64_t study, struct er
 
 /* ---- order, intervals, ranks ---------------------------------------------------------------------------- */
 
+static bool is_ranked(const struct report_row *w)
+{
+	return !isnan(w->score) && !w->inherited;
+}
+
 static int by_merit(const void *a, const void *b)
 {
 	const struct report_row *x = a, *y = b;
 	bool rx = !isnan(x->score), ry = !isnan(y->score);
 
+	if (is_ranked(x) != is_ranked(y))
+		return is_ranked(x) ? -1 : 1;
 	if (rx != ry)
 		return rx ? -1 : 1;
 	if (rx && x->score != y->score)
@@ -318,10 +327,10 @@ static void rank(struct report *r, int top)
 		if (r->classify)
 			stats_interval(w->accuracy, w->n_done, r->spread, r->spread_df, r->n_validation, &w->low,
 				       &w->high);
-		r->n_ranked += !isnan(w->score);
+		r->n_ranked += is_ranked(w);
 		if (!isnan(w->score) && fabs(w->score - w->accuracy) > 1e-9)
 			r->by_accuracy = false;
-		w->detailed = !isnan(w->score) && (detailed < top || w->candidate->origin == ORIGIN_BASELINE);
+		w->detailed = is_ranked(w) && (detailed < top || w->candidate->origin == ORIGIN_BASELINE);
 		detailed += w->detailed;
 	}
 	r->n_detailed = detailed;

@@ -35,6 +35,7 @@ struct report_row { /* a candidate; numbers are means over its finished runs, NA
 	double train_accuracy, loss, test_accuracy;
 	double seconds, epochs;
 	int place_first, place_last; /* places it may hold: rows whose intervals overlap are not ordered; 0: unranked */
+	bool inherited;              /* starts from trained weights: not ranked with those trained from scratch */
 	bool front;                  /* no other row is at least as accurate with fewer parameters */
 	bool detailed;               /* among the top ones, or a baseline: charts are drawn */
 	int64_t params, macs, weight_bytes;
@@ -59,7 +60,7 @@ struct report {
 	int spread_df;
 	bool by_accuracy;        /* score and accuracy are the same */
 	struct report_row *rows; /* ranked ones first, best first; then the others */
-	int n_rows, n_ranked, n_detailed, n_baselines;
+	int n_rows, n_ranked, n_detailed, n_baselines, n_inherited;
 	int n_runs;
 	double largest; /* common scale of SNACs */
 	double started, ended, train_seconds;

@@ -130,6 +130,15 @@ static void front_rows(struct str *out, const struct report *r, int plot)
 		str_add(out, "NaN NaN\n");
 }
 
+/* Models trained by hand have no place in the order of a search. */
+static bool has_points(const struct report *r, int plot)
+{
+	for (int i = 0; i < r->n_ranked; i++)
+		if (!isnan(cost_of(&r->rows[i], plot)) && !isnan(r->rows[i].accuracy))
+			return true;
+	return false;
+}
+
 static int write_plot(const struct report *r, const char *dir, int plot, struct err *e)
 {
 	static const char *const titles[] = { "parameters", "multiply-adds per example", "order of the search" };
@@ -223,7 +232,7 @@ int gnuplot_write(const struct report *r, const char *dir, struct err *e)
 	if (file_mkdirs(dir, e) < 0)
 		return -1;
 	for (int k = 0; k < PLOTS; k++)
-		if (write_plot(r, dir, k, e) < 0)
+		if (has_points(r, k) && write_plot(r, dir, k, e) < 0)
 			return -1;
 	for (int i = 0; i < r->n_ranked && curves < CURVES; i++)
 		if (has_curves(&r->rows[i])) {
@@ -288,7 +297,7 @@ int gnuplot_draw(const struct report *r, const char *dir, const char *program, c
 
 	note[0] = 0;
 	for (int k = 0; k < PLOTS; k++)
-		if (!draw(program, dir, plots[k], note, size))
+		if (has_points(r, k) && !draw(program, dir, plots[k], note, size))
 			return 0;
 	for (int i = 0; i < r->n_ranked && curves < CURVES; i++) {
 		if (!has_curves(&r->rows[i]))

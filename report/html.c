@@ -279,6 +279,10 @@ static void board_name(struct str *out, const struct report *r, int i)
 	str_add(out, w->detailed ? "</button>" : "");
 	if (w->candidate->origin == ORIGIN_BASELINE)
 		str_add(out, " <span class=\"badge baseline\">baseline</span>");
+	if (w->inherited)
+		str_add(out,
+			" <span class=\"badge\" title=\"starts from the weights of a trained model: not ranked with "
+			"those trained from scratch\">inherited</span>");
 	if (w->front)
 		str_add(out,
 			" <span class=\"badge front\" title=\"no other model is as accurate with fewer parameters\">"

@@ -48,7 +48,7 @@ static void put_row(struct table *t, const struct report *r, const struct report
 	table_put_text(t, "study", r->n_studies > 1 ? w->study : NULL);
 	table_put_text(t, "name", w->label);
 	table_put_text(t, "model_hash", w->hash);
-	table_put_text(t, "origin", store_origin_names[w->candidate->origin]);
+	table_put_text(t, "origin", w->inherited ? "inherited" : store_origin_names[w->candidate->origin]);
 	table_put_text(t, "status", run_state_names[w->state]);
 	table_put(t, "score", w->score);
 	if (!r->by_accuracy && !isnan(w->score)) {
@@ -91,6 +91,9 @@ static void put_notes(struct table *t, const struct report *r)
 			      "so that near ranks may be chance.");
 	table_note(t, "Accuracy is that of the last epoch (or of the restored one). The best epoch is chosen by the "
 		      "examples it is judged on: optimistic.");
+	if (r->n_inherited)
+		table_note(t, "Origin \"inherited\": starts from the weights of a trained model; not ranked with those "
+			      "trained from scratch.");
 	if (r->n_baselines)
 		table_note(t, "Origin \"baseline\": given by the study for comparison, not found by the search.");
 }

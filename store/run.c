@@ -2,6 +2,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "base/json.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "store/db.h"
@@ -43,6 +44,20 @@ int store_candidate_add(struct store *s, struct store_candidate *c, struct err *
 		c->id = db_last_id(s);
 out:
 	return db_leave(s, own, rc, e);
+}
+
+bool store_candidate_inherits(const struct store_candidate *c)
+{
+	struct json *p = NULL;
+	bool from;
+
+	if (c->resumes || c->start_run)
+		return !c->resumes;
+	if (!c->proposal || json_parse(&p, c->proposal, strlen(c->proposal), "proposal", NULL) < 0)
+		return false;
+	from = json_get(p, "inherit_from") || json_get(p, "weights");
+	json_free(p);
+	return from;
 }
 
 #define CANDIDATE_COLUMNS \

@@ -152,6 +152,8 @@ struct store_candidate {
 
 /* Adds a candidate; sets c->id. 1: added; 0: its key is in the study already (c->id: the one that has it). */
 int store_candidate_add(struct store *s, struct store_candidate *c, struct err *e);
+/* It starts from trained weights (of another run, or of a file), not from scratch. A run that is continued does not. */
+bool store_candidate_inherits(const struct store_candidate *c);
 int store_candidate_get(struct store *s, int64_t id, struct store_candidate *out, struct arena *a, struct err *e);
 /* All of a study, by origin and number. */
 int store_candidates(struct store *s, int64_t study, struct store_candidate **out, int *n, struct arena *a,

@@ -36,3 +36,6 @@ P
 # what started from trained weights cannot be repeated with fresh seeds
 t confirm 2 --store s.db
 "$nab" compare 1 2 --store s.db 2>/dev/null | grep -c '(inherited)'
+"$nab" report --store s.db --output rep 2>&1 | grep -c 'gnuplot ended'
+grep -c ',inherited,' rep/*.csv
+ls rep/figures | grep -c search-order
