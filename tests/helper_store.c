@@ -289,7 +289,8 @@ static void put_candidate(struct maker *k, enum store_origin origin, int number,
 	struct store_candidate c = { .study = k->study, .model = m.id, .origin = origin, .number = number };
 
 	c.recipe = "{\"batch\":128,\"epochs\":10,\"optimizer\":{\"adamw\":{\"lr\":0.002}}}";
-	c.proposal = "{}";
+	c.proposal =
+	    k->m->inherited && origin == ORIGIN_SEARCH && number % 2 ? "{\"weights\":\"x.safetensors\"}" : "{}";
 	c.key = arena_printf(k->a, "%d-%d-%d", (int)k->study, (int)origin, number);
 	if (origin == ORIGIN_BASELINE)
 		c.label = m.name;

@@ -17,6 +17,7 @@ struct made_store {
 	const char *const *classes; /* 10 names, or NULL: "zero" ... */
 	bool hostile;    /* names, labels, reasons and findings are markup, formulas and control characters */
 	bool scored;     /* the score is not the accuracy: it also counts parameters */
+	bool inherited;  /* every second candidate of the search starts from trained weights */
 	bool unfinished; /* two runs are still queued or running */
 	uint64_t seed;
 };

@@ -322,6 +322,39 @@ static void other_scores_rank_without_intervals(void **state)
 	str_release(&text);
 }
 
+/* They had more training: shown, but not among those trained from scratch. */
+static void inherited_weights_are_not_ranked(void **state)
+{
+	struct made_store m = { .study = "heirs",
+				.candidates = 12,
+				.baselines = 1,
+				.seeds = 2,
+				.epochs = 2,
+				.examples = 500,
+				.inherited = true,
+				.seed = 9 };
+	struct report *r = report_of(*state, "heirs", &m, 0);
+	struct str text = { 0 };
+
+	assert_int_equal(r->n_inherited, 6);
+	assert_true(r->n_ranked >= 6);
+	for (int i = 0; i < r->n_rows; i++) {
+		assert_int_equal(r->rows[i].inherited,
+				 r->rows[i].candidate->origin == ORIGIN_SEARCH && r->rows[i].candidate->number % 2);
+		assert_int_equal(i < r->n_ranked, !r->rows[i].inherited && !isnan(r->rows[i].score));
+		assert_true(i < r->n_ranked || r->rows[i].place_first == 0);
+	}
+	check_places(r);
+	table_markdown(&text, table_leaderboard(r, r->a));
+	assert_non_null(strstr(str_get(&text), "| inherited |"));
+	assert_non_null(strstr(str_get(&text), "not ranked with those trained from scratch"));
+	str_clear(&text);
+	html_page(&text, r);
+	assert_null(xml_wrong(str_get(&text), true, NULL));
+	assert_non_null(strstr(str_get(&text), ">inherited</span>"));
+	str_release(&text);
+}
+
 /* A study that has only begun: no ranks, no plots, but a page. */
 static void nothing_finished_yet(void **state)
 {
@@ -645,6 +678,7 @@ int main(void)
 		cmocka_unit_test(studies_on_the_same_data_stand_together),
 		cmocka_unit_test(empty_store_is_refused),
 		cmocka_unit_test(other_scores_rank_without_intervals),
+		cmocka_unit_test(inherited_weights_are_not_ranked),
 		cmocka_unit_test(nothing_finished_yet),
 		cmocka_unit_test(pages_hold_only_our_own_markup),
 		cmocka_unit_test(data_survive_the_page),
