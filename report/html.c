@@ -279,10 +279,6 @@ static void board_name(struct str *out, const struct report *r, int i)
 	str_add(out, w->detailed ? "</button>" : "");
 	if (w->candidate->origin == ORIGIN_BASELINE)
 		str_add(out, " <span class=\"badge baseline\">baseline</span>");
-	if (w->inherited)
-		str_add(out,
-			" <span class=\"badge\" title=\"starts from the weights of a trained model: not ranked with "
-			"those trained from scratch\">inherited</span>");
 	if (w->front)
 		str_add(out,
 			" <span class=\"badge front\" title=\"no other model is as accurate with fewer parameters\">"
@@ -382,6 +378,37 @@ static void board(struct str *out, const struct report *r)
 	str_add(out, "</tbody></table></div>");
 	board_notes(out, r);
 	str_add(out, "</section>\n");
+}
+
+/* Models that start from trained weights had more training than the others: they stand apart. */
+static void heirs(struct str *out, const struct report *r)
+{
+	char params[32], macs[32];
+
+	if (!r->n_inherited)
+		return;
+	str_add(out, "<section id=\"inherited\"><h2>Inherited weights</h2><p class=\"sub\">These models start from the "
+		     "weights of a trained model. They are not ranked with those trained from scratch.</p><div "
+		     "class=\"card scroll\"><table><thead><tr><th>model</th><th>architecture</th><th "
+		     "class=\"n\">accuracy %</th><th>95 % interval</th><th class=\"n\">parameters</th><th "
+		     "class=\"n\">multiply-adds</th></tr></thead><tbody>\n");
+	for (int i = r->n_ranked; i < r->n_rows; i++) {
+		const struct report_row *w = &r->rows[i];
+
+		if (!w->inherited || isnan(w->accuracy))
+			continue;
+		str_add(out, "<tr>");
+		board_name(out, r, i);
+		board_chart(out, r, w);
+		str_add(out, "<td class=\"n\">");
+		html_percent(out, w->accuracy);
+		str_add(out, "</td><td>");
+		if (!isnan(w->low))
+			str_addf(out, "%.2f" DASH "%.2f", 100 * w->low, 100 * w->high);
+		str_addf(out, "</td><td class=\"n\">%s</td><td class=\"n\">%s</td></tr>\n",
+			 str_thousands(params, w->params), str_thousands(macs, w->macs));
+	}
+	str_add(out, "</tbody></table></div></section>\n");
 }
 
 /* ---- plots, models -------------------------------------------------------------------------------------- */
@@ -692,6 +719,7 @@ void html_page(struct str *out, const struct report *r)
 	head(out, r, &style);
 	summary(out, r);
 	board(out, r);
+	heirs(out, r);
 	plots(out, r);
 	models(out, r);
 	findings(out, r);
