@@ -444,7 +444,8 @@ static void fill_row_effect(struct reading *k, int i, bool *crossed)
 	pair_runs(&p, &k->arms[i], &k->arms[0], k->a);
 	w->n_paired = p.n;
 	w->in_order = p.in_order;
-	*crossed = effect_of(k, &p, NULL, &w->effect, &w->mcnemar) && *crossed;
+	if (!effect_of(k, &p, NULL, &w->effect, &w->mcnemar) && p.n) /* a row that has not run yet says nothing */
+		*crossed = false;
 	w->p = w->p_holm = w->effect.p;
 	if (p.n > 1)
 		w->cliff = stats_cliff(w->per_seed, w->n_done, first->per_seed, first->n_done);

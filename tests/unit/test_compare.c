@@ -259,6 +259,21 @@ static void pairs_are_of_one_seed_and_example(void **state)
 	assert_true(noted(c, "crossed t") && noted(c, "400 examples") && noted(c, "validation split"));
 }
 
+/* A row that is still to be trained does not change how the others are judged. */
+static void waiting_rows_are_left_alone(void **state)
+{
+	struct place *p = *state;
+	int64_t ids[3] = { add_reference(p), add_child(p, "b", 40, 2), add_candidate(p, p->study, "waits", NULL) };
+	struct comparison *c;
+
+	put_labels(p);
+	c = gather(p, ids, 3, &(struct compare_opts){ 0 });
+	assert_int_equal(c->rows[2].n_done, 0);
+	assert_true(isnan(c->rows[2].p) && isnan(c->rows[2].effect.mean));
+	assert_true(noted(c, "crossed t"));
+	assert_false(noted(c, "over seeds alone"));
+}
+
 static void bold_is_not_significantly_worse(void **state)
 {
 	struct place *p = *state;
@@ -646,6 +661,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(pairs_are_of_one_seed_and_example),
+		TEST(waiting_rows_are_left_alone),
 		TEST(bold_is_not_significantly_worse),
 		TEST(kinds_are_ranked_apart),
 		TEST(without_labels_seeds_alone_count),
