@@ -108,10 +108,11 @@ static void advise_unsure(struct adviser *v, int i)
 	const struct compare_row *r = &v->c->rows[i];
 	const struct advice_row *row = &v->rows[i];
 	int seeds = more_seeds(v, r);
+	const char *verdict = v->o->seeds < 2      ? "cannot tell whether it matters from one seed"
+			      : r->effect.high < 0 ? "seems to matter, not beyond doubt among so many comparisons"
+						   : "cannot tell whether it matters";
 
-	add(v, ADVICE_UNSURE,
-	    arena_printf(v->arena, "%s: %s: cannot tell whether it matters%s", row->name, evidence(v, &r->effect),
-			 v->o->seeds < 2 ? " from one seed" : ""),
+	add(v, ADVICE_UNSURE, arena_printf(v->arena, "%s: %s: %s", row->name, evidence(v, &r->effect), verdict),
 	    arena_printf(v->arena, "%s --by %s --only %s --seeds %d", v->o->again, row->by, row->name, seeds));
 }
 
