@@ -33,19 +33,6 @@ static bool is_default(const void *cfg, const struct opt *o)
 	return same;
 }
 
-/* For people: "0.18" for a drawn rate of 0.17557935083617954. */
-static void add_value(struct str *out, const struct json *v)
-{
-	double x = json_number(v);
-
-	if (json_string(v))
-		str_add(out, json_string(v));
-	else if (!isnan(x) && x != floor(x))
-		str_addf(out, "%.3g", x);
-	else
-		json_print(out, v);
-}
-
 static void add_option(struct str *out, const void *cfg, const struct opt *o, const char **sep)
 {
 	const void *f = (const char *)cfg + o->offset;
@@ -64,10 +51,10 @@ static void add_option(struct str *out, const void *cfg, const struct opt *o, co
 	if (o->type == OPT_T_BOOL)
 		str_addf(out, "%s%s", json_true(v) ? "" : "no ", o->name);
 	else if (bare || isnan(o->def) || o->type == OPT_T_ENUM)
-		add_value(out, v);
+		json_brief(out, v);
 	else {
 		str_addf(out, "%s ", o->type == OPT_T_PAD ? "pad" : o->name);
-		add_value(out, v);
+		json_brief(out, v);
 	}
 	json_free(v);
 }
@@ -132,7 +119,7 @@ static int unit_text(struct str *out, const struct graph *g, int i)
 			JSON_EACH(v, args) {
 				str_add(out, sep);
 				sep = ", ";
-				add_value(out, v);
+				json_brief(out, v);
 			}
 			str_addc(out, ')');
 			json_free(args);

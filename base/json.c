@@ -590,6 +590,18 @@ void json_print(struct str *out, const struct json *v)
 	print_value(out, node(v), 0, false);
 }
 
+void json_brief(struct str *out, const struct json *v)
+{
+	double x = json_number(v);
+
+	if (json_string(v))
+		str_add(out, json_string(v));
+	else if (!isnan(x) && x != floor(x))
+		str_addf(out, "%.3g", x);
+	else
+		json_print(out, v);
+}
+
 void json_pretty(struct str *out, const struct json *v)
 {
 	print_value(out, node(v), 0, true);

@@ -63,6 +63,8 @@ char *json_path(const struct json *root, const struct json *v, char *buf, size_t
 /* Compact: one line, no blanks. Pretty: 2 blanks of indent, short containers on one line, no final newline. */
 void json_print(struct str *out, const struct json *v);
 void json_pretty(struct str *out, const struct json *v);
+/* For people: a text without quotes, a fraction to three digits (a rate drawn as 0.17557935083617954 is 0.176). */
+void json_brief(struct str *out, const struct json *v);
 void json_quote(struct str *out, const char *s); /* s as a JSON string; '<' as \u003c so that it may stand in HTML */
 
 /* Reading a document: where mistakes go. */

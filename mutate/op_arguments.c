@@ -171,9 +171,9 @@ static int change(struct json *args, const struct json *set, const char *name, c
 		if (json_equal(now, v))
 			continue;
 		str_addf(words, "%sset %s of %s from ", words->len ? ", " : "", json_key(v), name);
-		json_print(words, now);
+		json_brief(words, now);
 		str_add(words, " to ");
-		json_print(words, v);
+		json_brief(words, v);
 	}
 	JSON_EACH(v, set)
 		json_put(args, json_key(v), json_copy(v));

@@ -41,7 +41,7 @@ static void describe(struct str *out, const struct draft *d, int node)
 
 		if (!json_equal(a, b) && !is_pool_stride(d, node, o, a)) {
 			str_addf(out, "%s%s ", n++ ? ", " : " (", o->name);
-			json_print(out, a);
+			json_brief(out, a);
 		}
 		json_free(a);
 		json_free(b);
