@@ -17,6 +17,9 @@ run() { # run NAME COMMAND...: one TAP program
 	"$@" >"$out" 2>&1
 	rc=$?
 	sed -i 's/^not ok \([0-9]*\) # SKIP \(.*\)/ok \1 - \2 # SKIP/' "$out" # how cmocka writes a skipped test
+	awk 'NR == FNR { if ($1 == "#" && $2 == "skipped") { t = $3; sub(/:$/, "", t); sub(/^# skipped [^ ]* /, ""); why[t] = $0 }; next }
+	     / # SKIP$/ && ($4 in why) { $0 = $0 " " why[$4] }
+	     { print }' "$out" "$out" >"$out.named" && mv "$out.named" "$out"
 	sed "s|^|$name: |" "$out" >>"$log"
 	good=$(grep -c '^ok ' "$out")
 	bad=$(grep -c '^not ok ' "$out")
@@ -69,7 +72,7 @@ esac
 passed=$(grep -c ': ok ' "$log")
 skipped=$(grep -c ': ok .*# SKIP' "$log")
 failed=$(grep -c ': not ok ' "$log")
-grep ': ok .*# SKIP' "$log" | sed 's/.*: ok [0-9]* *-* */skipped: /'
+grep ': ok .*# SKIP' "$log" | sed 's/.*: ok [0-9]* *-* */skipped: /; s/ # SKIP */: /'
 grep ': not ok ' "$log" | sed 's/^/FAILED  /'
 echo "$((passed - skipped)) passed, $failed failed, $skipped skipped"
 [ "$failed" -eq 0 ]

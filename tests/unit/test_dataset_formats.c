@@ -19,6 +19,7 @@
 #include "dataset/dataset.h"
 #include "tests/helper_files.h"
 #include "tests/helper_open.h"
+#include "tests/helper_skip.h"
 
 static struct rng rng;
 
@@ -625,7 +626,7 @@ static void real_fashion_mnist(void **state)
 
 	(void)state;
 	if (!real_data("fashion-mnist/train-images-idx3-ubyte.gz"))
-		skip();
+		SKIP_BECAUSE("the real data set is not beside this checkout");
 	d = open_data("{\"format\": \"idx\", \"dir\": \"../shared/data/fashion-mnist\", \"validation\": 0}");
 	assert_non_null(d);
 	assert_int_equal(dataset_count(d, SPLIT_TRAIN, 9), 6000);
@@ -640,7 +641,7 @@ static void real_cifar_10(void **state)
 
 	(void)state;
 	if (!real_data("cifar-10/data_batch_1.bin.gz"))
-		skip();
+		SKIP_BECAUSE("the real data set is not beside this checkout");
 	d = open_data("{\"format\": \"cifar\", \"dir\": \"../shared/data/cifar-10\"}");
 	assert_non_null(d);
 	assert_string_equal(d->class_names[3], "cat");
@@ -652,7 +653,7 @@ static void real_tables(void **state)
 {
 	(void)state;
 	if (!real_data("adult/adult-train.csv"))
-		skip();
+		SKIP_BECAUSE("the real data set is not beside this checkout");
 	check_real(open_data("{\"format\": \"csv\", \"dir\": \"../shared/data/adult/adult-train.csv\", \"options\": "
 			     "{\"test\": \"adult-test.csv\"}}"),
 		   2, 32561, 16281, 105);

@@ -28,6 +28,7 @@
 #include "tests/helper_files.h"
 #include "tests/helper_graphs.h"
 #include "tests/helper_layers.h"
+#include "tests/helper_skip.h"
 #include "train/backend.h"
 
 enum { EXAMPLES = 3 };
@@ -119,8 +120,7 @@ static void random_networks_give_the_oracles_logits(void **state)
 
 	(void)state;
 	if (!py) {
-		print_message("no Python with torch\n");
-		skip();
+		SKIP_BECAUSE("no Python with torch");
 	}
 	rng_init(&r, test_seed(), 77);
 	for (int i = 0; i < n;) {
@@ -279,7 +279,7 @@ static void shipped_models_and_spaces_are_exported(void **state)
 
 	(void)state;
 	if (!py)
-		skip();
+		SKIP_BECAUSE("no Python with torch");
 	rng_init(&r, test_seed(), 78);
 	export_models(dir, &lib, &r);
 	export_space(dir, "blocks-100k", &lib, 6, &r);
@@ -349,7 +349,7 @@ static void every_recipe_becomes_code_that_trains(void **state)
 
 	(void)state;
 	if (!py)
-		skip();
+		SKIP_BECAUSE("no Python with torch");
 	rng_init(&r, test_seed(), 79);
 	for (size_t i = 0; i < sizeof recipes / sizeof *recipes; i++) {
 		struct arena *a = arena_new();
@@ -437,7 +437,7 @@ static void gradients_are_the_reference_backends(void **state)
 
 	(void)state;
 	if (!py)
-		skip();
+		SKIP_BECAUSE("no Python with torch");
 	rng_init(&r, test_seed(), 80);
 	read_recipe(&recipe, "{\"batch\": 4, \"schedule\": \"constant\"}");
 	for (int i = 0; i < 40;) {
@@ -481,7 +481,7 @@ static void awkward_names_are_exported(void **state)
 
 	(void)state;
 	if (!py)
-		skip();
+		SKIP_BECAUSE("no Python with torch");
 	rng_init(&r, test_seed(), 81);
 	assert_true(export_to(arena_printf(a, "%s/awkward", dir), graph_of(a, model), NULL, &r));
 	run_checks(py, dir);
@@ -517,7 +517,7 @@ static void frozen_norms_stay(void **state)
 
 	(void)state;
 	if (!py)
-		skip();
+		SKIP_BECAUSE("no Python with torch");
 	rng_init(&r, test_seed(), 83);
 	assert_true(export_to(dir, graph_of(a, model), NULL, &r));
 	assert_int_equal(file_write(path, script, strlen(script), NULL), 0);
@@ -548,7 +548,7 @@ static void the_check_fails_when_it_should(void **state)
 
 	(void)state;
 	if (!py)
-		skip();
+		SKIP_BECAUSE("no Python with torch");
 	rng_init(&r, test_seed(), 82);
 	assert_true(export_to(dir, g, NULL, &r));
 	assert_int_equal(command("%s %s/model.py --check >/dev/null", py, dir), 0);

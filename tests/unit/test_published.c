@@ -23,6 +23,7 @@
 #include "space/space.h"
 #include "tests/helper_data.h"
 #include "tests/helper_files.h"
+#include "tests/helper_skip.h"
 
 /* ---- REMAP ---------------------------------------------------------------------------------------------- */
 
@@ -253,7 +254,7 @@ static void remap_table(void **state)
 
 	(void)state;
 	if (!path)
-		skip();
+		SKIP_BECAUSE("the published table is not beside this checkout");
 	assert_int_equal(json_load(&doc, path, NULL), 0);
 	JSON_EACH(m, doc) {
 		char text[256] = "";
@@ -410,7 +411,7 @@ static void nb201_table(void **state)
 	if (!path) {
 		arena_free(run);
 		arena_free(a);
-		skip();
+		SKIP_BECAUSE("the published table is not beside this checkout");
 	}
 	assert_int_equal(file_read(&text, NULL, path, 16 << 20, false, NULL), 0);
 	rest = text;

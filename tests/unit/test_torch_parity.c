@@ -18,6 +18,7 @@
 #include "base/mem.h"
 #include "base/str.h"
 #include "tests/helper_data.h"
+#include "tests/helper_skip.h"
 #include "train/batch.h"
 #include "train/train.h"
 
@@ -276,8 +277,7 @@ static void ref_is_torch(void **state)
 {
 	(void)state;
 	if (!folder[0]) {
-		print_message("no Python with torch\n");
-		skip();
+		SKIP_BECAUSE("no Python with torch");
 	}
 	backend_agrees(backend_find("ref"));
 }
@@ -286,7 +286,7 @@ static void cpu_is_torch(void **state)
 {
 	(void)state;
 	if (!folder[0] || !backend_find("cpu"))
-		skip();
+		SKIP_BECAUSE("no Python with torch");
 	backend_agrees(backend_find("cpu"));
 }
 
