@@ -150,37 +150,11 @@ static void plan_init(struct plan *p, const struct graph *g, const struct retarg
 	}
 }
 
-static int *width_of(enum layer_kind kind, void *cfg)
-{
-	switch (layer_classes[kind]->family) {
-	case FAMILY_CONV:
-		return kind == LAYER_conv2d   ? &((struct conv2d *)cfg)->filters
-		       : kind == LAYER_conv1d ? &((struct conv1d *)cfg)->filters
-					      : NULL;
-	case FAMILY_DENSE:
-		return &((struct dense *)cfg)->units;
-	case FAMILY_RECURRENT:
-		return &((struct rnn *)cfg)->units;
-	case FAMILY_EMBEDDING:
-		return &((struct embedding *)cfg)->features;
-	case FAMILY_POOL:
-	case FAMILY_NORM:
-	case FAMILY_ACTIVATION:
-	case FAMILY_DROPOUT:
-	case FAMILY_MERGE:
-	case FAMILY_RESHAPE:
-	case FAMILY_OTHER:
-	case FAMILY_COUNT:
-		break;
-	}
-	return NULL;
-}
-
 static void plan_widths(struct plan *p)
 {
 	for (int i = 0; i < p->g->n_nodes; i++) {
 		enum layer_kind kind = p->g->nodes[i].kind;
-		int *width = width_of(kind, p->cfg[i]);
+		int *width = layer_width(kind, p->cfg[i]);
 
 		if (p->fixed[i] && width && *width == p->g->outputs[0].classes)
 			*width = p->to->classes;
@@ -658,7 +632,7 @@ static bool keeps_channels(enum layer_kind kind)
 static bool set_channels(struct plan *p, struct edge from, int channels)
 {
 	for (int i = from.node; i >= 0; i = p->g->nodes[i].in[0].node) {
-		int *width = width_of(p->g->nodes[i].kind, p->cfg[i]);
+		int *width = layer_width(p->g->nodes[i].kind, p->cfg[i]);
 
 		if (width && !p->rewidth[i] && !p->fixed[i]) {
 			*width = channels;
@@ -779,7 +753,7 @@ static void say(struct retarget_log *log, struct arena *a, const char *fmt, ...)
 static void say_options(struct retarget_log *log, const struct plan *p, int i, struct arena *a)
 {
 	const struct node *n = &p->g->nodes[i];
-	int *width = width_of(n->kind, p->cfg[i]);
+	int *width = layer_width(n->kind, p->cfg[i]);
 	struct str t = { 0 };
 
 	if (n->kind == LAYER_choice)
@@ -817,8 +791,8 @@ static void say_head(struct retarget_log *log, const struct build *b, struct are
 	char was[48], is[48];
 
 	for (int i = 0; i < p->g->n_nodes; i++) {
-		int *old = width_of(p->g->nodes[i].kind, p->g->nodes[i].cfg);
-		int *new = width_of(p->g->nodes[i].kind, p->cfg[i]);
+		int *old = layer_width(p->g->nodes[i].kind, p->g->nodes[i].cfg);
+		int *new = layer_width(p->g->nodes[i].kind, p->cfg[i]);
 
 		if (p->fixed[i] && old && *old != *new)
 			say(log, a, "%s, the head: %d -> %d outputs", p->g->nodes[i].id, *old, *new);

@@ -36,26 +36,19 @@ void scale_fixed(const struct graph *g, bool *fixed)
 	}
 }
 
-void scale_width(enum layer_kind kind, void *cfg, double by)
+int *layer_width(enum layer_kind kind, void *cfg)
 {
 	switch (layer_classes[kind]->family) {
-	case FAMILY_CONV:
-		if (kind == LAYER_conv2d)
-			((struct conv2d *)cfg)->filters =
-			    scaled(((struct conv2d *)cfg)->filters, by, ((struct conv2d *)cfg)->groups);
-		else if (kind == LAYER_conv1d)
-			((struct conv1d *)cfg)->filters =
-			    scaled(((struct conv1d *)cfg)->filters, by, ((struct conv1d *)cfg)->groups);
-		break; /* a depthwise convolution follows its input */
+	case FAMILY_CONV: /* a depthwise convolution follows its input */
+		return kind == LAYER_conv2d   ? &((struct conv2d *)cfg)->filters
+		       : kind == LAYER_conv1d ? &((struct conv1d *)cfg)->filters
+					      : NULL;
 	case FAMILY_DENSE:
-		((struct dense *)cfg)->units = scaled(((struct dense *)cfg)->units, by, 1);
-		break;
+		return &((struct dense *)cfg)->units;
 	case FAMILY_RECURRENT:
-		((struct rnn *)cfg)->units = scaled(((struct rnn *)cfg)->units, by, 1);
-		break;
+		return &((struct rnn *)cfg)->units;
 	case FAMILY_EMBEDDING:
-		((struct embedding *)cfg)->features = scaled(((struct embedding *)cfg)->features, by, 1);
-		break;
+		return &((struct embedding *)cfg)->features;
 	case FAMILY_POOL:
 	case FAMILY_NORM:
 	case FAMILY_ACTIVATION:
@@ -66,6 +59,18 @@ void scale_width(enum layer_kind kind, void *cfg, double by)
 	case FAMILY_COUNT:
 		break;
 	}
+	return NULL;
+}
+
+void scale_width(enum layer_kind kind, void *cfg, double by)
+{
+	int *width = layer_width(kind, cfg);
+	int groups = kind == LAYER_conv2d   ? ((struct conv2d *)cfg)->groups
+		     : kind == LAYER_conv1d ? ((struct conv1d *)cfg)->groups
+					    : 1;
+
+	if (width)
+		*width = scaled(*width, by, groups);
 }
 
 static const char *local(const struct graph *g, const char *flat, int group)

@@ -4,6 +4,10 @@
 
 #include "arch/graph.h"
 
+/* The option that says how wide a layer's output is: filters, units or features, in its cfg. NULL for kinds that follow
+ * their input. */
+int *layer_width(enum layer_kind kind, void *cfg);
+
 /* Channels, units or features times `by`, rounded, at least one (per group). Kinds that follow their input are left. */
 void scale_width(enum layer_kind kind, void *cfg, double by);
 

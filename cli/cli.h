@@ -72,6 +72,8 @@ void cli_print(const struct str *t);
 
 /* Appends a copy of a text to a list in the arena. */
 void cli_add_text(struct opt_strs *list, const char *text, struct arena *a);
+/* "a,b" and repeated flags are one list. */
+struct opt_strs cli_split(const struct opt_strs *given, struct arena *a);
 
 /* ANSI sequence if colours are on, else "". */
 const char *cli_paint(bool on, const char *code);

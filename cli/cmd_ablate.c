@@ -55,23 +55,9 @@ struct job {
 
 /* ---- flags ------------------------------------------------------------------------------------------------ */
 
-/* "a,b" and repeated flags are one list. */
-static struct opt_strs split(struct cli *c, const struct opt_strs *given)
-{
-	struct opt_strs out = { 0 };
-
-	for (int i = 0; i < given->n; i++) {
-		char *copy = arena_strdup(c->arena, given->v[i]), *save = NULL;
-
-		for (char *s = strtok_r(copy, ",", &save); s; s = strtok_r(NULL, ",", &save))
-			cli_add_text(&out, s, c->arena);
-	}
-	return out;
-}
-
 static int read_by(struct job *j, struct err *e)
 {
-	struct opt_strs words = split(j->cli, &j->f->by);
+	struct opt_strs words = cli_split(&j->f->by, j->cli->arena);
 
 	for (int i = 0; i < words.n; i++) {
 		int k = 0;
@@ -153,7 +139,7 @@ static const char *study_name(const struct job *j, const struct by_hand *h)
 
 static int make_plan(struct job *j, struct err *e)
 {
-	struct opt_strs only = split(j->cli, &j->f->only);
+	struct opt_strs only = cli_split(&j->f->only, j->cli->arena);
 	struct json *recipe = study_recipe_json(&j->study);
 	struct mutate_env env = { 0 };
 	int rc;

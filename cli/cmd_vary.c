@@ -62,20 +62,6 @@ struct varied {
 
 /* ---- what is asked for ---------------------------------------------------------------------------------- */
 
-/* "a,b" and repeated flags are one list. */
-static struct opt_strs split(struct cli *c, const struct opt_strs *given)
-{
-	struct opt_strs out = { 0 };
-
-	for (int i = 0; i < given->n; i++) {
-		char *copy = arena_strdup(c->arena, given->v[i]), *save = NULL;
-
-		for (char *s = strtok_r(copy, ",", &save); s; s = strtok_r(NULL, ",", &save))
-			cli_add_text(&out, s, c->arena);
-	}
-	return out;
-}
-
 static int read_space(struct varied *v, struct err *e)
 {
 	struct cli *c = v->cli;
@@ -116,7 +102,7 @@ static int read_allow(struct varied *v, struct err *e)
 static int read_opts(struct varied *v, struct err *e)
 {
 	const struct flags *f = v->f;
-	struct opt_strs ops = split(v->cli, &f->ops), layers = split(v->cli, &f->layers);
+	struct opt_strs ops = cli_split(&f->ops, v->cli->arena), layers = cli_split(&f->layers, v->cli->arena);
 
 	v->opts = (struct vary_opts){ .changes = f->changes,
 				      .ops = ops.n ? ops.v : NULL,

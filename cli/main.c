@@ -237,6 +237,19 @@ void cli_add_text(struct opt_strs *list, const char *text, struct arena *a)
 	list->v = more;
 }
 
+struct opt_strs cli_split(const struct opt_strs *given, struct arena *a)
+{
+	struct opt_strs out = { 0 };
+
+	for (int i = 0; i < given->n; i++) {
+		char *copy = arena_strdup(a, given->v[i]), *save = NULL;
+
+		for (char *s = strtok_r(copy, ",", &save); s; s = strtok_r(NULL, ",", &save))
+			cli_add_text(&out, s, a);
+	}
+	return out;
+}
+
 static int flag_value(void *cfg, const struct opt *o, const char *text, struct arena *a, struct err *e)
 {
 	struct json *v = NULL;

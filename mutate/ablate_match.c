@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "arch/kinds.h"
+#include "arch/scale.h"
 #include "base/json.h"
 #include "base/mem.h"
 #include "base/str.h"
@@ -55,32 +56,6 @@ struct matcher {
 	int n;
 	struct arena *arena;
 };
-
-static int *width_field(enum layer_kind kind, void *cfg)
-{
-	switch (layer_classes[kind]->family) {
-	case FAMILY_CONV:
-		return kind == LAYER_conv2d   ? &((struct conv2d *)cfg)->filters
-		       : kind == LAYER_conv1d ? &((struct conv1d *)cfg)->filters
-					      : NULL;
-	case FAMILY_DENSE:
-		return &((struct dense *)cfg)->units;
-	case FAMILY_RECURRENT:
-		return &((struct rnn *)cfg)->units;
-	case FAMILY_EMBEDDING:
-		return &((struct embedding *)cfg)->features;
-	case FAMILY_POOL:
-	case FAMILY_NORM:
-	case FAMILY_ACTIVATION:
-	case FAMILY_DROPOUT:
-	case FAMILY_MERGE:
-	case FAMILY_RESHAPE:
-	case FAMILY_OTHER:
-	case FAMILY_COUNT:
-		break;
-	}
-	return NULL;
-}
 
 static int groups_of(const struct node *n)
 {
@@ -135,7 +110,7 @@ static int unite(struct matcher *m, int a, int b)
 static int tie_of(struct matcher *m, int i)
 {
 	const struct node *n = &m->graph->nodes[i];
-	const int *width = width_field(n->kind, n->cfg);
+	const int *width = layer_width(n->kind, n->cfg);
 	int tie = tie_at(m, n->in[0]);
 
 	if (width) {
@@ -189,7 +164,7 @@ static bool as_wanted(const struct matcher *m, const struct graph *g)
 
 		if (at < 0 || groups_of(&g->nodes[at]) != groups_of(old))
 			return false;
-		width = width_field(old->kind, g->nodes[at].cfg);
+		width = layer_width(old->kind, g->nodes[at].cfg);
 		if (width && m->of[i] >= 0 && *width != m->ties[m->of[i]].now)
 			return false;
 	}
@@ -204,7 +179,7 @@ static struct graph *build(const struct matcher *m, struct arena *a)
 	struct graph *out = NULL;
 
 	for (int i = 0; i < m->graph->n_nodes; i++) {
-		int *width = width_field(d->nodes[i].kind, d->nodes[i].cfg);
+		int *width = layer_width(d->nodes[i].kind, d->nodes[i].cfg);
 		int tie = m->of[i];
 
 		if (!width || tie < 0 || m->ties[tie].fixed || m->ties[tie].now == *width)
@@ -297,7 +272,7 @@ static void describe(struct ablate_child *out, const struct ablate_child *child,
 		 str_thousands(n, (long long)size), what);
 	for (int i = 0; i < m->graph->n_nodes; i++) {
 		const struct node *node = &m->graph->nodes[i];
-		int tie = width_field(node->kind, node->cfg) ? m->of[i] : -1;
+		int tie = layer_width(node->kind, node->cfg) ? m->of[i] : -1;
 
 		if (tie < 0 || m->ties[tie].now == m->ties[tie].width)
 			continue;

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "arch/kinds.h"
+#include "arch/scale.h"
 #include "base/json.h"
 #include "base/mem.h"
 #include "base/str.h"
@@ -746,21 +747,5 @@ bool draft_set_kernel(struct draft *d, int node, int rows, int columns)
 
 int *draft_width(struct draft *d, int node)
 {
-	void *cfg = d->nodes[node].cfg;
-
-	switch ((int)d->nodes[node].kind) {
-	case LAYER_conv2d:
-		return &((struct conv2d *)cfg)->filters;
-	case LAYER_conv1d:
-		return &((struct conv1d *)cfg)->filters;
-	case LAYER_dense:
-		return &((struct dense *)cfg)->units;
-	case LAYER_rnn:
-	case LAYER_gru:
-	case LAYER_lstm:
-		return &((struct rnn *)cfg)->units;
-	case LAYER_embedding:
-		return &((struct embedding *)cfg)->features;
-	}
-	return NULL;
+	return layer_width(d->nodes[node].kind, d->nodes[node].cfg);
 }

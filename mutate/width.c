@@ -2,6 +2,7 @@
 #include "mutate/width.h"
 
 #include "arch/kinds.h"
+#include "arch/scale.h"
 #include "base/mem.h"
 #include "base/str.h"
 
@@ -202,25 +203,8 @@ const char *width_unit(enum layer_kind kind)
 
 int width_of(const struct node *n, int *groups)
 {
+	const int *width = layer_width(n->kind, n->cfg);
+
 	*groups = groups_of(n->kind, n->cfg);
-	switch (layer_classes[n->kind]->family) {
-	case FAMILY_CONV:
-		return n->kind == LAYER_depthwise2d ? 0 : n->out[0].d[0];
-	case FAMILY_DENSE:
-		return ((const struct dense *)n->cfg)->units;
-	case FAMILY_RECURRENT:
-		return ((const struct rnn *)n->cfg)->units;
-	case FAMILY_EMBEDDING:
-		return ((const struct embedding *)n->cfg)->features;
-	case FAMILY_POOL:
-	case FAMILY_NORM:
-	case FAMILY_ACTIVATION:
-	case FAMILY_DROPOUT:
-	case FAMILY_MERGE:
-	case FAMILY_RESHAPE:
-	case FAMILY_OTHER:
-	case FAMILY_COUNT:
-		break;
-	}
-	return 0;
+	return width ? *width : 0;
 }

@@ -2,10 +2,18 @@
 #include "tests/helper_graphs.h"
 
 #include <assert.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include <cmocka.h>
+
 #include "arch/kinds.h"
+#include "arch/model.h"
+#include "base/json.h"
 #include "tests/helper_layers.h"
 
 enum { POOL = 64, MOST_ELEMENTS = 1500, TRIES = 200, VOCABULARY = 3 };
@@ -265,4 +273,20 @@ double **oracle_logits(const struct graph *g, const struct weights *w, const flo
 	for (int k = 0; k < g->n_outputs; k++)
 		logits[k] = (double *)(uintptr_t)value(out, x, g->outputs[k].from);
 	return logits;
+}
+
+struct graph *graph_reread(struct arena *a, const char *text, size_t len)
+{
+	struct diag d = { 0 };
+	struct json_in in = { NULL, &d, NULL };
+	struct graph *g = NULL;
+	struct json *doc;
+
+	assert_int_equal(json_parse(&doc, text, len, "model", NULL), 0);
+	in.root = doc;
+	if (model_read(&g, doc, NULL, NULL, a, &in) < 0)
+		fail_msg("%s: %s in\n%s", d.items[0].where, d.items[0].msg, text);
+	json_free(doc);
+	diag_release(&d);
+	return g;
 }

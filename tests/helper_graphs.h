@@ -10,6 +10,9 @@
  * shared and frozen layers, dead branches, 1 or 2 outputs. Every kind but choice occurs sooner or later. */
 struct graph *random_graph(struct arena *a, struct rng *r);
 
+/* The model that a text prints; the running test fails with the first mistake. */
+struct graph *graph_reread(struct arena *a, const char *text, size_t len);
+
 /* Random weights: initial ones, and random statistics, scales and biases. Free with weights_free. */
 struct weights *random_weights(const struct graph *g, struct rng *r);
 

@@ -67,22 +67,6 @@ static void load_pool(struct pool *p)
 	diag_release(&d);
 }
 
-static struct graph *reread(struct arena *a, const char *text, size_t len)
-{
-	struct diag d = { 0 };
-	struct json_in in = { NULL, &d, NULL };
-	struct graph *g = NULL;
-	struct json *doc;
-
-	assert_int_equal(json_parse(&doc, text, len, "model", NULL), 0);
-	in.root = doc;
-	if (model_read(&g, doc, NULL, NULL, a, &in) < 0)
-		fail_msg("%s: %s in\n%s", d.items[0].where, d.items[0].msg, text);
-	json_free(doc);
-	diag_release(&d);
-	return g;
-}
-
 static void same_hash(struct hash128 x, struct hash128 y)
 {
 	assert_true(x.lo == y.lo && x.hi == y.hi);
@@ -112,7 +96,7 @@ static void round_trip(const struct graph *g, struct arena *a)
 	struct cost c, d;
 
 	model_print(&one, g);
-	again = reread(a, one.s, one.len);
+	again = graph_reread(a, one.s, one.len);
 	model_print(&two, again);
 	same_text(str_get(&one), str_get(&two));
 	same_hash(graph_hash(g), graph_hash(again));

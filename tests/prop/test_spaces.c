@@ -21,25 +21,10 @@
 #include "search/search.h"
 #include "space/draw.h"
 #include "space/space.h"
+#include "tests/helper_graphs.h"
 
 static const char *const dirs[] = { "configs/blocks" };
 static const struct block_path lib = { dirs, 1 };
-
-static struct graph *reread(struct arena *a, const char *text, size_t len)
-{
-	struct diag d = { 0 };
-	struct json_in in = { NULL, &d, NULL };
-	struct graph *g = NULL;
-	struct json *doc;
-
-	assert_int_equal(json_parse(&doc, text, len, "model", NULL), 0);
-	in.root = doc;
-	if (model_read(&g, doc, NULL, NULL, a, &in) < 0)
-		fail_msg("%s: %s in\n%s", d.items[0].where, d.items[0].msg, text);
-	json_free(doc);
-	diag_release(&d);
-	return g;
-}
 
 /* Print, read, print: the same text, the same hashes, the same cost. */
 static void round_trip(const struct graph *g, struct arena *a)
@@ -50,7 +35,7 @@ static void round_trip(const struct graph *g, struct arena *a)
 	struct cost c, d;
 
 	model_print(&one, g);
-	again = reread(a, one.s, one.len);
+	again = graph_reread(a, one.s, one.len);
 	model_print(&two, again);
 	assert_string_equal(str_get(&one), str_get(&two));
 	y = graph_hash(again);
