@@ -63,7 +63,7 @@ $B/%.o: %.c $B/flags
 	@echo "  CC    $<"
 	$(Q)$(CC) $(CFLAGS) -MMD -MP -c -o $@ $<
 
-$B/report/assets.o: report/page.css report/page.js
+$B/report/assets.o: $(wildcard report/page/*)
 
 # Kernels of the CPU backend are compiled for the machine's vector units and chosen at run time (train/simd.h).
 $B/flags: FORCE

@@ -1,8 +1,31 @@
 /* report/assets.c - see assets.h. Paths are relative to the root of the source tree, where the compiler runs. */
 #include "report/assets.h"
 
-#define ASSET(name, path) \
-	__asm__(".pushsection .rodata\n.global " #name "\n" #name ":\n.incbin \"" path "\"\n.byte 0\n.popsection\n")
+#include <stddef.h>
 
-ASSET(page_css, "report/page.css");
-ASSET(page_js, "report/page.js");
+#define ASSET(name, path)                                                                          \
+	extern const char name[];                                                                  \
+	__asm__(".pushsection .rodata\n.global " #name "\n" #name ":\n.incbin \"report/page/" path \
+		"\"\n.byte 0\n.popsection\n")
+
+/* clang-format off: one list, used thrice */
+#define STYLES(X) X(css_core, "core.css")
+
+#define SCRIPTS(X)                          \
+	X(js_core, "core.js")               \
+	X(js_leaderboard, "leaderboard.js") \
+	X(js_cost, "cost.js")               \
+	X(js_models, "models.js")           \
+	X(js_main, "main.js")
+/* clang-format on */
+
+#define DEFINE(name, path)  ASSET(name, path);
+#define POINTER(name, path) name,
+#define PATH(name, path)    "report/page/" path,
+
+STYLES(DEFINE)
+SCRIPTS(DEFINE)
+
+const char *const page_styles[] = { STYLES(POINTER) NULL };
+const char *const page_scripts[] = { SCRIPTS(POINTER) NULL };
+const char *const page_asset_files[] = { STYLES(PATH) SCRIPTS(PATH) NULL };

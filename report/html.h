@@ -5,18 +5,19 @@
 #define NAB_REPORT_HTML_H
 
 struct canvas;
+struct page;
 struct report;
 struct report_row;
 struct str;
 
-void html_page(struct str *out, const struct report *r);
+void html_page(struct str *out, const struct page *p);
 
-/* Parts in files of their own. */
-void html_model(struct str *out, const struct report *r, int row); /* the details of a model */
-void html_data(struct str *out, const struct report *r);           /* what the script works on, as JSON */
+/* Members of the object that the script works on (nab.data): what it knows of every row. */
+void html_rows(struct str *out, const struct page *p);
 
-/* Shared by the parts. */
+/* Shared by the views (report/page.h). */
 void html_text(struct str *out, const char *s); /* escaped */
+void html_bold(struct str *out, const char *s);
 void html_canvas(struct str *out, const struct canvas *c, const char *label);
 void html_json(struct str *out, const char *json); /* pretty, in <pre>; other text as it is */
 void html_percent(struct str *out, double share);  /* "91.23"; nothing for NAN */

@@ -13,6 +13,7 @@
 #include "report/gather.h"
 #include "report/gnuplot.h"
 #include "report/html.h"
+#include "report/page.h"
 #include "report/snac.h"
 #include "report/table.h"
 
@@ -80,11 +81,11 @@ static int write_charts(const struct report *r, const char *top, struct err *e)
 	return write_chart(snac_legend(used, 720, r->a), "legend", dir, "legend", e);
 }
 
-static int write_page(const struct report *r, const char *dir, struct err *e)
+static int write_page(const struct page *p, const char *dir, struct err *e)
 {
 	struct str page = { 0 };
 
-	html_page(&page, r);
+	html_page(&page, p);
 	return put(dir, "index.html", &page, e);
 }
 
@@ -114,7 +115,8 @@ int report_write(struct store *s, const struct report_opts *o, struct report_mad
 	TRY(write_tables(r, o->dir, e));
 	TRY(write_charts(r, o->dir, e));
 	TRY(write_figures(r, o, made, e));
-	TRY(write_page(r, o->dir, e)); /* last: who sees the page finds what it stands beside */
+	TRY(write_page(&(struct page){ r, s, NULL, a }, o->dir,
+		       e)); /* last: who sees the page finds what it stands beside */
 	snprintf(made->index, sizeof made->index, "%s/index.html", o->dir);
 	made->models = r->n_rows;
 	rc = 0;

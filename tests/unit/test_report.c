@@ -25,10 +25,12 @@
 #include "base/sha256.h"
 #include "base/stats.h"
 #include "base/str.h"
+#include "report/assets.h"
 #include "report/chart.h"
 #include "report/gather.h"
 #include "report/gnuplot.h"
 #include "report/html.h"
+#include "report/page.h"
 #include "report/plots.h"
 #include "report/report.h"
 #include "report/table.h"
@@ -311,7 +313,7 @@ static void other_scores_rank_without_intervals(void **state)
 		assert_int_equal(r->rows[i].place_last, i + 1);
 		assert_true(i == 0 || r->rows[i].score <= r->rows[i - 1].score);
 	}
-	html_page(&text, r);
+	html_page(&text, &(struct page){ .r = r, .a = r->a });
 	assert_null(xml_wrong(str_get(&text), true, NULL));
 	assert_non_null(strstr(str_get(&text), "data-sort=\"score\""));
 	assert_null(strstr(str_get(&text), "cannot be told apart"));
@@ -349,7 +351,7 @@ static void inherited_weights_are_not_ranked(void **state)
 	assert_non_null(strstr(str_get(&text), "| inherited |"));
 	assert_non_null(strstr(str_get(&text), "not ranked with those trained from scratch"));
 	str_clear(&text);
-	html_page(&text, r);
+	html_page(&text, &(struct page){ .r = r, .a = r->a });
 	assert_null(xml_wrong(str_get(&text), true, NULL));
 	assert_non_null(strstr(str_get(&text), "id=\"inherited\""));
 	str_release(&text);
@@ -364,7 +366,7 @@ static void nothing_finished_yet(void **state)
 	struct str page = { 0 };
 
 	assert_int_equal(r->n_ranked, 0);
-	html_page(&page, r);
+	html_page(&page, &(struct page){ .r = r, .a = r->a });
 	assert_null(xml_wrong(str_get(&page), true, NULL));
 	assert_non_null(strstr(str_get(&page), "No run of this study has finished"));
 	str_release(&page);
@@ -419,7 +421,8 @@ static void check_policy(struct arena *a, const char *page, const char *policy)
 	assert_non_null(strstr(policy, "default-src &#39;none&#39;") ? policy : strstr(policy, "default-src 'none'"));
 	assert_non_null(strstr(policy, sha256_base64(digest, style, strlen(style))));
 	assert_non_null(strstr(policy, sha256_base64(digest, script, strlen(script))));
-	assert_null(strstr(policy, "unsafe"));
+	assert_null(strstr(policy, "unsafe-inline"));
+	assert_null(strstr(policy, "'unsafe-eval'")); /* 'wasm-unsafe-eval' only lets WebAssembly be compiled */
 }
 
 static void pages_hold_only_our_own_markup(void **state)
@@ -434,7 +437,7 @@ static void pages_hold_only_our_own_markup(void **state)
 		struct str page = { 0 };
 		const char *wrong;
 
-		html_page(&page, r);
+		html_page(&page, &(struct page){ .r = r, .a = r->a });
 		wrong = xml_wrong(str_get(&page), true, &seen);
 		if (wrong)
 			fail_msg("%s", wrong);
@@ -455,11 +458,11 @@ static void data_survive_the_page(void **state)
 	struct report *r = report_of(p, "hostile", &hostile, 0);
 	struct str page = { 0 };
 	struct json *j = NULL;
-	const struct json *v;
+	const struct json *label, *params, *accuracy;
 	char *text;
 	int i = 0;
 
-	html_page(&page, r);
+	html_page(&page, &(struct page){ .r = r, .a = r->a });
 	text = content_of(p->a, str_get(&page), "<script type=\"application/json\" id=\"data\">", "</script>");
 	assert_null(strchr(text, '<'));
 	OK(json_parse(&j, text, strlen(text), "data", &bad));
@@ -467,17 +470,38 @@ static void data_survive_the_page(void **state)
 		assert_string_equal(json_string(c), r->classes[i++]);
 	assert_int_equal(i, r->n_classes);
 	i = 0;
-	for (v = json_first(json_get(j, "rows")); v; v = json_next(v), i++) {
-		assert_string_equal(json_string(json_get(v, "label")), r->rows[i].label);
-		assert_int_equal((int64_t)json_number(json_get(v, "params")), r->rows[i].params);
+	label = json_first(json_get(json_get(j, "rows"), "label"));
+	params = json_first(json_get(json_get(j, "rows"), "params"));
+	accuracy = json_first(json_get(json_get(j, "rows"), "accuracy"));
+	for (; label; label = json_next(label), params = json_next(params), accuracy = json_next(accuracy), i++) {
+		assert_string_equal(json_string(label), r->rows[i].label);
+		assert_int_equal((int64_t)json_number(params), r->rows[i].params);
 		if (!isnan(r->rows[i].accuracy))
-			assert_true(json_number(json_get(v, "accuracy")) == r->rows[i].accuracy);
+			assert_true(json_number(accuracy) == r->rows[i].accuracy);
 		else
-			assert_int_equal(json_type(json_get(v, "accuracy")), JSON_NULL);
+			assert_int_equal(json_type(accuracy), JSON_NULL);
 	}
 	assert_int_equal(i, r->n_rows);
 	json_free(j);
 	str_release(&page);
+}
+
+static void no_asset_is_forgotten(void **state)
+{
+	DIR *d = opendir("report/page");
+	struct dirent *f;
+
+	(void)state;
+	assert_non_null(d);
+	while ((f = readdir(d))) {
+		bool found = f->d_name[0] == '.';
+
+		for (int i = 0; page_asset_files[i] && !found; i++)
+			found = strcmp(strrchr(page_asset_files[i], '/') + 1, f->d_name) == 0;
+		if (!found)
+			fail_msg("report/page/%s has no row in report/assets.c", f->d_name);
+	}
+	closedir(d);
 }
 
 /* ---- charts --------------------------------------------------------------------------------------------- */
@@ -682,6 +706,7 @@ int main(void)
 		cmocka_unit_test(nothing_finished_yet),
 		cmocka_unit_test(pages_hold_only_our_own_markup),
 		cmocka_unit_test(data_survive_the_page),
+		cmocka_unit_test(no_asset_is_forgotten),
 		cmocka_unit_test(ticks_are_round),
 		cmocka_unit_test(plots_stay_on_the_paper),
 		cmocka_unit_test(writes_all_files),

@@ -1,4 +1,4 @@
-/* report/html_model.c - the details of one model on the page, and the data of all for the script. See html.h. */
+/* report/view_models.c - the page: every detail of a model. */
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
@@ -9,6 +9,7 @@
 #include "report/canvas.h"
 #include "report/gather.h"
 #include "report/html.h"
+#include "report/page.h"
 #include "report/plots.h"
 #include "report/snac.h"
 
@@ -232,7 +233,7 @@ static void runs(struct str *out, const struct report_row *w)
 	str_add(out, "</details>");
 }
 
-void html_model(struct str *out, const struct report *r, int row)
+static void model(struct str *out, const struct report *r, int row)
 {
 	const struct report_row *w = &r->rows[row];
 
@@ -251,38 +252,46 @@ void html_model(struct str *out, const struct report *r, int row)
 	str_add(out, "</article>\n");
 }
 
-/* ---- data ----------------------------------------------------------------------------------------------- */
-
-static void number(struct str *out, const char *key, double v)
+static void models(struct str *out, const struct page *p)
 {
-	char buf[32];
+	const struct report *r = p->r;
 
-	str_addf(out, "\"%s\":%s,", key, isfinite(v) ? str_real(buf, v) : "null");
+	if (!r->n_detailed)
+		return;
+	str_add(out, "<div class=\"bar js-only noprint\" hidden><label class=\"k\" "
+		     "for=\"pick\">model</label><select id=\"pick\">");
+	for (int i = 0; i < r->n_ranked; i++) {
+		if (!r->rows[i].detailed)
+			continue;
+		str_addf(out, "<option value=\"%d\">", i);
+		html_text(out, r->rows[i].label);
+		str_addf(out, " (%.2f %%)</option>", 100 * r->rows[i].accuracy);
+	}
+	str_add(out, "</select></div>\n");
+	for (int i = 0; i < r->n_ranked; i++)
+		if (r->rows[i].detailed)
+			model(out, r, i);
+	if (r->n_detailed < r->n_ranked)
+		str_addf(out, "<p class=\"note\">Details of the best %d of %d models; --top shows more.</p>",
+			 r->n_detailed, r->n_ranked);
 }
 
-static void quoted(struct str *out, const char *key, const char *s)
-{
-	str_addf(out, "\"%s\":", key);
-	json_quote(out, s ? s : "");
-	str_addc(out, ',');
-}
+/* ---- data: confusion matrices of the detailed rows, summed over their finished runs ----------------------- */
 
-/* Summed over the finished runs; null if one of them has none. */
-static void matrix(struct str *out, const struct report *r, const struct report_row *w)
+static bool has_matrix(const struct report *r, const struct report_row *w)
 {
-	int n = r->n_classes, seeds = 0;
-	bool known = w->n_done > 0 && n > 0;
+	bool known = w->n_done > 0 && r->n_classes > 0;
 
 	for (int i = 0; i < w->n_runs; i++)
-		if (w->runs[i].item.run.state == STATE_DONE) {
-			known = known && w->runs[i].val.confusion && w->runs[i].val.classes == n;
-			seeds++;
-		}
-	str_addf(out, "\"seeds\":%d,\"confusion\":", seeds);
-	if (!known) {
-		str_add(out, "null");
-		return;
-	}
+		if (w->runs[i].item.run.state == STATE_DONE)
+			known = known && w->runs[i].val.confusion && w->runs[i].val.classes == r->n_classes;
+	return known;
+}
+
+static void matrix(struct str *out, const struct report *r, const struct report_row *w)
+{
+	int n = r->n_classes;
+
 	for (int c = 0; c < n * n; c++) {
 		int64_t sum = 0;
 
@@ -294,45 +303,18 @@ static void matrix(struct str *out, const struct report *r, const struct report_
 	str_add(out, "]]");
 }
 
-static void data_row(struct str *out, const struct report *r, const struct report_row *w)
+static void data(struct str *out, const struct page *p)
 {
-	char place[32];
+	const struct report *r = p->r;
+	int n = 0;
 
 	str_addc(out, '{');
-	quoted(out, "label", w->label);
-	quoted(out, "origin", store_origin_names[w->candidate->origin]);
-	quoted(out, "summary", w->summary);
-	quoted(out, "place", place_text(place, w, "\xe2\x80\x93"));
-	number(out, "rank", w->place_first ? w->place_first : (double)NAN);
-	number(out, "score", w->score);
-	number(out, "accuracy", w->accuracy);
-	number(out, "low", w->low);
-	number(out, "high", w->high);
-	number(out, "best", w->best_epoch_accuracy);
-	number(out, "test", w->test_accuracy);
-	number(out, "params", (double)w->params);
-	number(out, "macs", (double)w->macs);
-	number(out, "seconds", w->seconds);
-	number(out, "epochs", w->epochs);
-	matrix(out, r, w);
+	for (int i = 0; i < r->n_rows; i++)
+		if (r->rows[i].detailed && has_matrix(r, &r->rows[i])) {
+			str_addf(out, "%s\"%d\":", n++ ? ",\n" : "", i);
+			matrix(out, r, &r->rows[i]);
+		}
 	str_addc(out, '}');
 }
 
-void html_data(struct str *out, const struct report *r)
-{
-	int first = -1;
-
-	str_add(out, "{\"classes\":[");
-	for (int c = 0; c < r->n_classes; c++) {
-		str_add(out, c ? "," : "");
-		json_quote(out, r->classes[c]);
-	}
-	str_addf(out, "],\"ranked\":%d,\"rows\":[\n", r->n_ranked);
-	for (int i = 0; i < r->n_rows; i++) {
-		str_add(out, i ? ",\n" : "");
-		data_row(out, r, &r->rows[i]);
-		if (first < 0 && r->rows[i].detailed)
-			first = i;
-	}
-	str_addf(out, "],\"first\":%d}", first);
-}
+const struct page_view view_models = { .id = "models", .title = "Models", .html = models, .data = data };

@@ -1,0 +1,2 @@
+/* report/page/main.js - last: all views are known. */
+nab.start();

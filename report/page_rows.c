@@ -1,0 +1,200 @@
+/* report/page_rows.c - what the page's script knows of every row of the report: columns. See html.h. */
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/json.h"
+#include "base/mem.h"
+#include "base/str.h"
+#include "report/gather.h"
+#include "report/html.h"
+#include "report/page.h"
+
+/* ---- a column: "key":[value, ...] ------------------------------------------------------------------------ */
+
+static void put_number(struct str *out, double v)
+{
+	char buf[32];
+
+	str_add(out, isfinite(v) ? str_real(buf, v) : "null");
+}
+
+static void put_text(struct str *out, const char *s)
+{
+	if (s)
+		json_quote(out, s);
+	else
+		str_add(out, "null");
+}
+
+#define COLUMN(key, type, put, expression)                                \
+	static void column_##key(struct str *out, const struct report *r) \
+	{                                                                 \
+		str_add(out, "\"" #key "\":[");                           \
+		for (int i = 0; i < r->n_rows; i++) {                     \
+			const struct report_row *w = &r->rows[i];         \
+                                                                          \
+			str_add(out, i ? "," : "");                       \
+			put(out, (type)(expression));                     \
+		}                                                         \
+		str_addc(out, ']');                                       \
+	}
+
+static int study_of(const struct report *r, const struct report_row *w)
+{
+	for (int i = 0; i < r->n_studies; i++)
+		if (r->studies[i].id == w->candidate->study)
+			return i;
+	return 0;
+}
+
+#define NUMBER(key, expression) COLUMN(key, double, put_number, expression)
+#define TEXT(key, expression)   COLUMN(key, const char *, put_text, expression)
+
+TEXT(label, w->label)
+NUMBER(study, study_of(r, w))
+TEXT(origin, store_origin_names[w->candidate->origin])
+NUMBER(number, (double)w->candidate->number)
+TEXT(state, run_state_names[w->state])
+TEXT(reason, w->reason)
+TEXT(hash, w->hash ? arena_printf(r->a, "%.12s", w->hash) : "")
+TEXT(summary, w->summary ? w->summary : "")
+NUMBER(first, w->place_first ? w->place_first : (double)NAN)
+NUMBER(last, w->place_first ? w->place_last : (double)NAN)
+NUMBER(score, w->score)
+NUMBER(accuracy, w->accuracy)
+NUMBER(low, w->low)
+NUMBER(high, w->high)
+NUMBER(spread, w->spread)
+NUMBER(best, w->best_epoch_accuracy)
+NUMBER(train, w->train_accuracy)
+NUMBER(loss, w->loss)
+NUMBER(test, w->test_accuracy)
+NUMBER(params, (double)w->params)
+NUMBER(macs, (double)w->macs)
+NUMBER(bytes, (double)w->weight_bytes)
+NUMBER(seconds, w->seconds)
+NUMBER(epochs, w->epochs)
+NUMBER(depth, w->depth)
+NUMBER(layers, w->layers)
+NUMBER(seeds, w->n_done)
+NUMBER(inherited, w->inherited)
+NUMBER(front, w->front)
+NUMBER(detailed, w->detailed)
+
+/* ---- right answers by class ------------------------------------------------------------------------------ */
+
+static bool by_class_known(const struct report *r, const struct report_row *w)
+{
+	bool known = w->n_done > 0 && r->n_classes > 0;
+
+	for (int i = 0; i < w->n_runs; i++)
+		if (w->runs[i].item.run.state == STATE_DONE)
+			known = known && w->runs[i].val.confusion && w->runs[i].val.classes == r->n_classes;
+	return known;
+}
+
+/* Summed over the finished runs; null if one of them has none. */
+static void right_of(struct str *out, const struct report *r, const struct report_row *w)
+{
+	if (!by_class_known(r, w)) {
+		str_add(out, "null");
+		return;
+	}
+	for (int c = 0; c < r->n_classes; c++) {
+		int64_t sum = 0;
+
+		for (int i = 0; i < w->n_runs; i++)
+			if (w->runs[i].item.run.state == STATE_DONE)
+				sum += w->runs[i].val.confusion[c * r->n_classes + c];
+		str_addf(out, "%s%lld", c ? "," : "[", (long long)sum);
+	}
+	str_addc(out, ']');
+}
+
+static void right(struct str *out, const struct report *r)
+{
+	str_add(out, "\"right\":[");
+	for (int i = 0; i < r->n_rows; i++) {
+		str_add(out, i ? "," : "");
+		right_of(out, r, &r->rows[i]);
+	}
+	str_addc(out, ']');
+}
+
+/* Examples of each class among the validation examples, as any finished run saw them. */
+static void class_sizes(struct str *out, const struct report *r)
+{
+	const struct report_row *w = NULL;
+	const struct report_run *u = NULL;
+	int n = r->n_classes;
+
+	for (int i = 0; i < r->n_rows && !w; i++)
+		if (by_class_known(r, &r->rows[i]))
+			w = &r->rows[i];
+	for (int i = 0; w && i < w->n_runs && !u; i++)
+		if (w->runs[i].item.run.state == STATE_DONE)
+			u = &w->runs[i];
+	str_add(out, "\"class_n\":[");
+	for (int c = 0; c < n; c++) {
+		int64_t sum = 0;
+
+		for (int k = 0; u && k < n; k++)
+			sum += u->val.confusion[c * n + k];
+		str_addf(out, "%s%lld", c ? "," : "", (long long)sum);
+	}
+	str_addc(out, ']');
+}
+
+/* ---- all ------------------------------------------------------------------------------------------------- */
+
+static void names(struct str *out, const struct report *r)
+{
+	str_add(out, "\"classes\":[");
+	for (int c = 0; c < r->n_classes; c++) {
+		str_add(out, c ? "," : "");
+		json_quote(out, r->classes[c]);
+	}
+	str_add(out, "],\"studies\":[");
+	for (int i = 0; i < r->n_studies; i++) {
+		str_add(out, i ? "," : "");
+		json_quote(out, r->studies[i].name);
+	}
+	str_add(out, "],");
+	class_sizes(out, r);
+}
+
+static void columns(struct str *out, const struct report *r)
+{
+	static void (*const list[])(struct str *, const struct report *) = {
+		column_label, column_study,   column_origin, column_number,    column_state,   column_reason,
+		column_hash,  column_summary, column_first,  column_last,      column_score,   column_accuracy,
+		column_low,   column_high,    column_spread, column_best,      column_train,   column_loss,
+		column_test,  column_params,  column_macs,   column_bytes,     column_seconds, column_epochs,
+		column_depth, column_layers,  column_seeds,  column_inherited, column_front,   column_detailed,
+		right
+	};
+
+	for (size_t i = 0; i < sizeof list / sizeof *list; i++) {
+		str_add(out, i ? ",\n" : "");
+		list[i](out, r);
+	}
+}
+
+void html_rows(struct str *out, const struct page *p)
+{
+	const struct report *r = p->r;
+	int first = -1;
+
+	for (int i = 0; i < r->n_rows && first < 0; i++)
+		if (r->rows[i].detailed)
+			first = i;
+	str_add(out, "\"key\":");
+	json_quote(out, r->studies[0].name);
+	str_addf(out, ",\"n\":%d,\"ranked\":%d,\"first\":%d,\"classify\":%s,\"validation\":%lld,", r->n_rows,
+		 r->n_ranked, first, r->classify ? "true" : "false", (long long)r->n_validation);
+	names(out, r);
+	str_add(out, ",\"slices\":[],\n\"rows\":{");
+	columns(out, r);
+	str_addc(out, '}');
+}

@@ -1,0 +1,218 @@
+/* report/view_leaderboard.c - the page: all ranked models in a table; those with inherited weights apart. */
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/json.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "base/str.h"
+#include "report/canvas.h"
+#include "report/gather.h"
+#include "report/html.h"
+#include "report/page.h"
+#include "report/plots.h"
+#include "report/snac.h"
+
+enum { MANY = 100 }; /* rows from which on the small charts go without tooltips */
+
+#define DASH "\xe2\x80\x93"
+
+struct head {
+	const char *key, *title, *help;
+	bool number, up; /* up: sorted upward at first */
+};
+
+static bool any_test(const struct report *r)
+{
+	for (int i = 0; i < r->n_ranked; i++)
+		if (!isnan(r->rows[i].test_accuracy))
+			return true;
+	return false;
+}
+
+static void board_head(struct str *out, const struct report *r)
+{
+	static const struct head heads[] = {
+		{ "rank", "rank", "places it may hold: models whose 95 % intervals overlap are not ordered", false,
+		  true },
+		{ "label", "model", "", false, true },
+		{ NULL, "architecture", "one chip per layer; the legend stands with each model below", false, false },
+		{ "accuracy", "accuracy %", "validation, last epoch; mean over seeds", true, false },
+		{ NULL, "95 % interval",
+		  "Wilson's over the examples, widened by the spread between seeds (pooled over all models)", false,
+		  false },
+		{ "params", "parameters", "trainable numbers", true, true },
+		{ "macs", "multiply-adds", "per example, forward", true, true },
+		{ "seconds", "seconds", "of training", true, true },
+		{ "epochs", "epochs", "completed", true, true },
+		{ "best", "best epoch %", "optimistic: the epoch was chosen by the examples it is judged on", true,
+		  false },
+		{ "test", "test %", "on the test split, read on purpose", true, false },
+	};
+
+	str_add(out, "<thead><tr>");
+	for (size_t i = 0; i < sizeof heads / sizeof *heads; i++) {
+		const struct head *h = &heads[i];
+
+		if (h->key && strcmp(h->key, "test") == 0 && !any_test(r))
+			continue;
+		str_add(out, "<th");
+		if (h->key)
+			str_addf(out, " data-sort=\"%s\"%s", h->key, h->up ? " data-first=\"up\"" : "");
+		str_addf(out, "%s title=\"%s\">%s</th>", h->number ? " class=\"n\"" : "", h->help, h->title);
+		if (h->key && strcmp(h->key, "rank") == 0 && !r->by_accuracy)
+			str_add(out,
+				"<th class=\"n\" data-sort=\"score\" title=\"what the study ranks by\">score</th>");
+	}
+	str_add(out, "</tr></thead>");
+}
+
+static void board_name(struct str *out, const struct report *r, int i)
+{
+	const struct report_row *w = &r->rows[i];
+
+	str_add(out, "<td>");
+	if (w->detailed)
+		str_addf(out, "<button class=\"link\" data-choose=\"%d\">", i);
+	html_text(out, w->label);
+	str_add(out, w->detailed ? "</button>" : "");
+	if (w->candidate->origin == ORIGIN_BASELINE)
+		str_add(out, " <span class=\"badge baseline\">baseline</span>");
+	if (w->front)
+		str_add(out,
+			" <span class=\"badge front\" title=\"no other model is as accurate with fewer parameters\">"
+			"front</span>");
+	if (w->candidate->surplus)
+		str_add(out,
+			" <span class=\"badge\" title=\"finished beyond what the study's targets asked for\">surplus"
+			"</span>");
+	if (r->n_studies > 1) {
+		str_add(out, "<div class=\"dim\">");
+		html_text(out, w->study);
+		str_add(out, "</div>");
+	}
+	str_add(out, "</td>");
+}
+
+static void board_chart(struct str *out, const struct report *r, const struct report_row *w)
+{
+	struct snac_style style = { .size = SNAC_SMALL, .largest = r->largest, .width = 230 };
+
+	style.silent = r->n_ranked > MANY;
+
+	str_add(out, "<td class=\"a\">");
+	if (w->graph)
+		html_canvas(out, snac_draw(w->graph, &style, r->a), w->summary);
+	str_add(out, "</td>");
+}
+
+static void board_row(struct str *out, const struct report *r, int i)
+{
+	const struct report_row *w = &r->rows[i];
+	char place[32], params[32], macs[32];
+
+	str_addf(out, "<tr data-row=\"%d\"><td>%s</td>", i, place_text(place, w, DASH));
+	if (!r->by_accuracy)
+		str_addf(out, "<td class=\"n\">%.4f</td>", w->score);
+	board_name(out, r, i);
+	board_chart(out, r, w);
+	str_add(out, "<td class=\"n\"><b class=\"acc\">");
+	html_percent(out, w->accuracy);
+	str_add(out, "</b>");
+	if (!isnan(w->spread))
+		str_addf(out, "<div class=\"dim pm\">\xc2\xb1 %.2f</div>", 100 * w->spread);
+	str_add(out, "</td><td class=\"w\">");
+	html_canvas(out, plot_whisker(r, w, 110, 14), NULL);
+	if (!isnan(w->low))
+		str_addf(out, "<div class=\"dim range\">%.2f" DASH "%.2f</div>", 100 * w->low, 100 * w->high);
+	str_addf(out, "</td><td class=\"n\">%s</td><td class=\"n\">%s</td><td class=\"n\">",
+		 str_thousands(params, w->params), str_thousands(macs, w->macs));
+	if (!isnan(w->seconds))
+		str_addf(out, "%.1f", w->seconds);
+	str_addf(out, "</td><td class=\"n\">%.3g</td><td class=\"n dim\">", w->epochs);
+	html_percent(out, w->best_epoch_accuracy);
+	str_add(out, "</td>");
+	if (any_test(r)) {
+		str_add(out, "<td class=\"n\">");
+		html_percent(out, w->test_accuracy);
+		str_add(out, "</td>");
+	}
+	str_add(out, "</tr>\n");
+}
+
+static void board_notes(struct str *out, const struct report *r)
+{
+	str_add(out, "<p class=\"note\">");
+	if (r->by_accuracy && r->n_ranked && !isnan(r->rows[0].low))
+		str_addf(out,
+			 "A rank such as 1" DASH "%d names the places a model may hold: models whose 95 %% intervals "
+			 "overlap are not ordered. ",
+			 r->rows[0].place_last > 1 ? r->rows[0].place_last : 3);
+	if (!r->by_accuracy)
+		str_add(out,
+			"Ranked by the study's score, which is not plain accuracy; no interval is known for it, so "
+			"that near ranks may be chance. ");
+	str_add(out, "Charts: one chip per layer, colour = family, height = size of the output on one scale for all "
+		     "models, dotted frame = repeated block, bars above = skip connections and branches.</p>");
+}
+
+static void board(struct str *out, const struct page *p)
+{
+	const struct report *r = p->r;
+
+	str_add(out, "<p class=\"sub\">Choose a model for its details; "
+		     "choose a column to sort by it.</p><div class=\"js-only noprint\" hidden>");
+	str_addf(out,
+		 "<div class=\"bar\"%s><span class=\"k\">judge by these classes only</span><div class=\"chips\" "
+		 "id=\"classes\"></div></div>",
+		 r->n_classes && r->n_classes <= 100 ? "" : " hidden");
+	str_add(
+	    out,
+	    "<div class=\"bar\"><label class=\"k\" for=\"limit\">at most</label><input id=\"limit\" type=\"number\" "
+	    "min=\"0\" step=\"1000\" placeholder=\"any number of\"><span class=\"k\">parameters \xc2\xb7 <span "
+	    "id=\"shown\"></span></span></div></div>");
+	str_add(out, "<div class=\"card scroll\"><table id=\"board\">");
+	board_head(out, r);
+	str_add(out, "<tbody>\n");
+	for (int i = 0; i < r->n_ranked; i++)
+		board_row(out, r, i);
+	str_add(out, "</tbody></table></div>");
+	board_notes(out, r);
+}
+
+/* Models that start from trained weights had more training than the others: they stand apart. */
+static void heirs(struct str *out, const struct page *p)
+{
+	const struct report *r = p->r;
+
+	char params[32], macs[32];
+
+	if (!r->n_inherited)
+		return;
+	str_add(out, "<p class=\"sub\">These models start from the "
+		     "weights of a trained model. They are not ranked with those trained from scratch.</p><div "
+		     "class=\"card scroll\"><table><thead><tr><th>model</th><th>architecture</th><th "
+		     "class=\"n\">accuracy %</th><th>95 % interval</th><th class=\"n\">parameters</th><th "
+		     "class=\"n\">multiply-adds</th></tr></thead><tbody>\n");
+	for (int i = r->n_ranked; i < r->n_rows; i++) {
+		const struct report_row *w = &r->rows[i];
+
+		if (!w->inherited || isnan(w->accuracy))
+			continue;
+		str_add(out, "<tr>");
+		board_name(out, r, i);
+		board_chart(out, r, w);
+		str_add(out, "<td class=\"n\">");
+		html_percent(out, w->accuracy);
+		str_add(out, "</td><td>");
+		if (!isnan(w->low))
+			str_addf(out, "%.2f" DASH "%.2f", 100 * w->low, 100 * w->high);
+		str_addf(out, "</td><td class=\"n\">%s</td><td class=\"n\">%s</td></tr>\n",
+			 str_thousands(params, w->params), str_thousands(macs, w->macs));
+	}
+	str_add(out, "</tbody></table></div>\n");
+}
+
+const struct page_view view_leaderboard = { .id = "leaderboard", .title = "Leaderboard", .html = board };
+const struct page_view view_inherited = { .id = "inherited", .title = "Inherited weights", .html = heirs };
