@@ -1,6 +1,7 @@
 /* report/gather.c - see gather.h. */
 #include "report/gather.h"
 
+#include <assert.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -15,6 +16,9 @@
 #include "report/snac.h"
 
 enum { DEFAULT_TOP = 50 };
+
+const char *const report_kind_names[] = { "search", "baseline", "ablation", "variation", "handcrafted", NULL };
+static_assert(sizeof report_kind_names / sizeof *report_kind_names == KIND_COUNT + 1, "a name each");
 
 /* ---- studies and data ----------------------------------------------------------------------------------- */
 
@@ -69,6 +73,63 @@ static void read_info(struct report *r)
 	r->n_classes = n;
 	if (json_type(json_get(json_get(r->info, "examples"), "validation")) == JSON_NUMBER)
 		r->n_validation = (int64_t)json_number(json_get(json_get(r->info, "examples"), "validation"));
+}
+
+/* ---- slices ---------------------------------------------------------------------------------------------- */
+
+/* What the examples are, to judge predictions by; without it what the runs said of slices has to do. */
+static int read_truth(struct report *r, struct store *s, struct store_truth *t, struct err *e)
+{
+	int found = r->data.id ? store_truth_get(s, r->data.id, 1, t, r->a, e) : 0;
+
+	if (found < 0)
+		return -1;
+	if (!found) {
+		*t = (struct store_truth){ 0 };
+		return 0;
+	}
+	r->n_slices = t->n_slices;
+	r->slices = ARENA_ARRAY(r->a, struct report_slice, t->n_slices + 1);
+	for (int k = 0; k < t->n_slices; k++) {
+		r->slices[k].name = t->slices[k].name;
+		for (int64_t i = 0; i < t->n; i++)
+			r->slices[k].n += t->slices[k].member[i] != 0;
+	}
+	return 0;
+}
+
+static int64_t right_in(const struct store_truth *t, int slice, const uint16_t *predicted)
+{
+	const uint8_t *member = t->slices[slice].member;
+	int64_t right = 0;
+
+	for (int64_t i = 0; i < t->n; i++)
+		right += (member[i] != 0) & (predicted[i] == t->label[i]);
+	return right;
+}
+
+/* From the predictions; without them from the accuracies that the run stored. */
+static void count_slices(struct report *r, const struct store_truth *t, struct report_run *u,
+			 const struct store_evaluation *v)
+{
+	struct json *told = NULL;
+
+	if (!r->n_slices || v->n != t->n)
+		return;
+	u->slice_right = ARENA_ARRAY(r->a, int64_t, r->n_slices);
+	if (!v->predicted && v->slices)
+		json_parse(&told, v->slices, strlen(v->slices), "slices", NULL);
+	for (int k = 0; k < r->n_slices; k++) {
+		const struct json *share = json_get(told, r->slices[k].name);
+
+		if (v->predicted)
+			u->slice_right[k] = right_in(t, k, v->predicted);
+		else if (json_type(share) == JSON_NUMBER)
+			u->slice_right[k] = llround(json_number(share) * (double)r->slices[k].n);
+		else
+			u->slice_right[k] = -1;
+	}
+	json_free(told);
 }
 
 /* ---- rows ----------------------------------------------------------------------------------------------- */
@@ -204,6 +265,94 @@ static int read_rows(struct report *r, struct store *s, int64_t study, struct er
 		fill_row(r, &rows[r->n_rows++], items + i, k - i);
 	}
 	return 0;
+}
+
+/* ---- where a model comes from ---------------------------------------------------------------------------- */
+
+static enum report_kind kind_of(const struct report *r, const struct store_candidate *c)
+{
+	const char *kind = "";
+
+	for (int i = 0; i < r->n_studies; i++)
+		if (r->studies[i].id == c->study)
+			kind = r->studies[i].kind;
+	if (c->origin != ORIGIN_USER)
+		return c->origin == ORIGIN_BASELINE ? KIND_BASELINE : KIND_SEARCH;
+	if (strcmp(kind, "ablate") == 0)
+		return KIND_ABLATION;
+	return strcmp(kind, "vary") == 0 ? KIND_VARIATION : KIND_HANDCRAFTED;
+}
+
+static const char *words_of(const struct report *r, const char *change)
+{
+	struct json *v = NULL;
+	const char *words = NULL;
+
+	if (!change || json_parse(&v, change, strlen(change), "change", NULL) < 0)
+		return NULL;
+	if (json_string(json_get(v, "words")) && *json_string(json_get(v, "words")))
+		words = arena_strdup(r->a, json_string(json_get(v, "words")));
+	json_free(v);
+	return words;
+}
+
+struct model_row {
+	int64_t model, study;
+	int row;
+};
+
+static int by_model(const void *a, const void *b)
+{
+	const struct model_row *x = a, *y = b;
+
+	if (x->model != y->model)
+		return x->model < y->model ? -1 : 1;
+	if (x->study != y->study)
+		return x->study < y->study ? -1 : 1;
+	return x->row - y->row;
+}
+
+/* The first entry that is not before (model, study). */
+static int find_model(const struct model_row *list, int n, int64_t model, int64_t study)
+{
+	struct model_row key = { model, study, -1 };
+	int lo = 0, hi = n;
+
+	while (lo < hi) {
+		int mid = (lo + hi) / 2;
+
+		if (by_model(&list[mid], &key) < 0)
+			lo = mid + 1;
+		else
+			hi = mid;
+	}
+	return lo;
+}
+
+/* A parent is a model; the row meant is that of the same study, else any. */
+static void fill_parents(struct report *r)
+{
+	struct model_row *list = mem_new((size_t)(r->n_rows + 1) * sizeof *list);
+
+	for (int i = 0; i < r->n_rows; i++)
+		list[i] = (struct model_row){ r->rows[i].candidate->model, r->rows[i].candidate->study, i };
+	qsort(list, (size_t)r->n_rows, sizeof *list, by_model);
+	for (int i = 0; i < r->n_rows; i++) {
+		struct report_row *w = &r->rows[i];
+		int64_t parent = w->candidate->parent;
+		int at = find_model(list, r->n_rows, parent, w->candidate->study);
+
+		w->kind = kind_of(r, w->candidate);
+		w->change = words_of(r, w->candidate->change);
+		w->parent = -1;
+		if (!parent)
+			continue;
+		if (at == r->n_rows || list[at].model != parent)
+			at = find_model(list, r->n_rows, parent, 0);
+		if (at < r->n_rows && list[at].model == parent && list[at].row != i)
+			w->parent = list[at].row;
+	}
+	mem_free(list);
 }
 
 /* ---- order, intervals, ranks ---------------------------------------------------------------------------- */
@@ -383,9 +532,9 @@ static int read_details(struct report *r, struct store *s, struct report_row *w,
 	return 0;
 }
 
-/* Confusion matrices; the predictions of each example are let go. */
-static int read_evaluation(struct report *r, struct store *s, struct report_run *u, struct arena *scratch,
-			   struct err *e)
+/* Confusion matrices and slices; the predictions of each example are let go. */
+static int read_evaluation(struct report *r, struct store *s, const struct store_truth *t, struct report_run *u,
+			   struct arena *scratch, struct err *e)
 {
 	struct store_evaluation v;
 	int found;
@@ -400,6 +549,7 @@ static int read_evaluation(struct report *r, struct store *s, struct report_run 
 	copy = v.confusion ? arena_alloc(r->a, bytes) : NULL;
 	if (copy)
 		memcpy(copy, v.confusion, bytes);
+	count_slices(r, t, u, &v);
 	u->val = v;
 	u->val.confusion = copy;
 	u->val.predicted = NULL;
@@ -412,12 +562,14 @@ static int read_evaluation(struct report *r, struct store *s, struct report_run 
 static int read_evaluations(struct report *r, struct store *s, struct err *e)
 {
 	struct arena *scratch = arena_new();
+	struct store_truth truth;
 	int rc = -1;
 
+	TRY(read_truth(r, s, &truth, e));
 	for (int i = 0; i < r->n_rows; i++)
 		for (int k = 0; k < r->rows[i].n_runs; k++)
 			if (r->rows[i].runs[k].item.run.state == STATE_DONE)
-				TRY(read_evaluation(r, s, &r->rows[i].runs[k], scratch, e));
+				TRY(read_evaluation(r, s, &truth, &r->rows[i].runs[k], scratch, e));
 	rc = 0;
 out:
 	arena_free(scratch);
@@ -452,6 +604,7 @@ int report_gather(struct report **out, struct store *s, const struct gather_opts
 	if (read_evaluations(r, s, e) < 0)
 		return -1;
 	rank(r, o->top > 0 ? o->top : DEFAULT_TOP);
+	fill_parents(r);
 	for (int i = 0; i < r->n_rows; i++)
 		if (read_details(r, s, &r->rows[i], e) < 0)
 			return -1;

@@ -17,8 +17,24 @@ struct report_run {
 	struct store_epoch *epochs;
 	int n_epochs;
 	struct store_evaluation val; /* classes 0: none */
+	int64_t *slice_right; /* [n_slices of the report] right answers among its examples, -1: unknown; or NULL */
 	struct store_finding *findings;
 	int n_findings;
+};
+
+enum report_kind { /* how a candidate came to be */
+		   KIND_SEARCH,
+		   KIND_BASELINE,
+		   KIND_ABLATION,
+		   KIND_VARIATION,
+		   KIND_HANDCRAFTED,
+		   KIND_COUNT
+};
+extern const char *const report_kind_names[]; /* "search", "baseline", "ablation", "variation", "handcrafted" */
+
+struct report_slice { /* a named subset of the validation examples */
+	const char *name;
+	int64_t n;
 };
 
 struct report_row { /* a candidate; numbers are means over its finished runs, NAN if none is */
@@ -38,6 +54,9 @@ struct report_row { /* a candidate; numbers are means over its finished runs, NA
 	bool inherited;              /* starts from trained weights: not ranked with those trained from scratch */
 	bool front;                  /* no other row is at least as accurate with fewer parameters */
 	bool detailed;               /* among the top ones, or a baseline: charts are drawn */
+	enum report_kind kind;
+	int parent;         /* row of the model that it was made from, or -1 */
+	const char *change; /* what was changed, in words, or NULL */
 	int64_t params, macs, weight_bytes;
 	int depth, layers;
 	struct graph *graph; /* NULL if this program cannot read the stored model */
@@ -55,6 +74,8 @@ struct report {
 	const char **classes;
 	int n_classes;
 	int64_t n_validation;
+	struct report_slice *slices;
+	int n_slices;
 	bool classify; /* accuracies are shares of examples: intervals make sense */
 	double spread; /* standard deviation between seeds, pooled over the rows, with spread_df degrees of freedom */
 	int spread_df;

@@ -1,6 +1,7 @@
 /* report/page_rows.c - what the page's script knows of every row of the report: columns. See html.h. */
 #include <math.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/json.h"
@@ -39,6 +40,36 @@ static void put_text(struct str *out, const char *s)
 		}                                                         \
 		str_addc(out, ']');                                       \
 	}
+
+static double first_start(const struct report_row *w)
+{
+	double t = (double)NAN;
+
+	for (int i = 0; i < w->n_runs; i++)
+		if (!(w->runs[i].item.started >= t) && !isnan(w->runs[i].item.started))
+			t = w->runs[i].item.started;
+	return t;
+}
+
+static double last_end(const struct report_row *w)
+{
+	double t = (double)NAN;
+
+	for (int i = 0; i < w->n_runs; i++)
+		if (!(w->runs[i].item.ended <= t) && !isnan(w->runs[i].item.ended))
+			t = w->runs[i].item.ended;
+	return t;
+}
+
+/* Of one training step over all layers; NAN if it was not measured. */
+static double step_seconds(const struct report_row *w, bool backward)
+{
+	double sum = 0;
+
+	for (int i = 0; i < w->profile.n_layers && w->profiled; i++)
+		sum += backward ? w->profile.layer[i].backward_s : w->profile.layer[i].forward_s;
+	return w->profiled ? sum / (w->profile.batch ? w->profile.batch : 1) : (double)NAN;
+}
 
 static int study_of(const struct report *r, const struct report_row *w)
 {
@@ -81,6 +112,13 @@ NUMBER(seeds, w->n_done)
 NUMBER(inherited, w->inherited)
 NUMBER(front, w->front)
 NUMBER(detailed, w->detailed)
+TEXT(kind, report_kind_names[w->kind])
+NUMBER(parent, w->parent >= 0 ? w->parent : (double)NAN)
+TEXT(change, w->change)
+NUMBER(started, first_start(w))
+NUMBER(ended, last_end(w))
+NUMBER(forward, step_seconds(w, false))
+NUMBER(backward, step_seconds(w, true))
 
 /* ---- right answers by class ------------------------------------------------------------------------------ */
 
@@ -122,6 +160,49 @@ static void right(struct str *out, const struct report *r)
 	str_addc(out, ']');
 }
 
+/* ---- right answers by slice ------------------------------------------------------------------------------ */
+
+static bool by_slice_known(const struct report *r, const struct report_row *w)
+{
+	bool known = w->n_done > 0 && r->n_slices > 0;
+
+	for (int i = 0; i < w->n_runs; i++)
+		if (w->runs[i].item.run.state == STATE_DONE)
+			known = known && w->runs[i].slice_right;
+	return known;
+}
+
+/* Summed over the finished runs; null if one of them has none. */
+static void slices_of(struct str *out, const struct report *r, const struct report_row *w)
+{
+	if (!by_slice_known(r, w)) {
+		str_add(out, "null");
+		return;
+	}
+	for (int k = 0; k < r->n_slices; k++) {
+		int64_t sum = 0;
+
+		for (int i = 0; i < w->n_runs; i++) {
+			int64_t right = w->runs[i].item.run.state == STATE_DONE ? w->runs[i].slice_right[k] : 0;
+
+			sum = sum < 0 || right < 0 ? -1 : sum + right;
+		}
+		str_add(out, k ? "," : "[");
+		put_number(out, sum < 0 ? (double)NAN : (double)sum);
+	}
+	str_addc(out, ']');
+}
+
+static void slice_right(struct str *out, const struct report *r)
+{
+	str_add(out, "\"slice_right\":[");
+	for (int i = 0; i < r->n_rows; i++) {
+		str_add(out, i ? "," : "");
+		slices_of(out, r, &r->rows[i]);
+	}
+	str_addc(out, ']');
+}
+
 /* Examples of each class among the validation examples, as any finished run saw them. */
 static void class_sizes(struct str *out, const struct report *r)
 {
@@ -146,6 +227,150 @@ static void class_sizes(struct str *out, const struct report *r)
 	str_addc(out, ']');
 }
 
+/* ---- hyper-parameters ------------------------------------------------------------------------------------ */
+
+enum { MOST_KEYS = 64 };
+
+struct key { /* a column that grows while recipes are read; texts as JSON, NULL: this recipe has none */
+	const char *name;
+	const char **value; /* [n_recipes] */
+};
+
+struct keys {
+	struct arena *a;
+	struct key key[MOST_KEYS];
+	int n, n_recipes, at; /* at: the recipe that is read */
+};
+
+static struct key *key_of(struct keys *k, const char *name)
+{
+	int i = 0;
+
+	while (i < k->n && strcmp(k->key[i].name, name))
+		i++;
+	if (i == MOST_KEYS)
+		return NULL;
+	if (i == k->n)
+		k->key[k->n++] = (struct key){ .name = arena_strdup(k->a, name),
+					       .value = ARENA_ARRAY(k->a, const char *, k->n_recipes) };
+	return &k->key[i];
+}
+
+static void put_key(struct keys *k, const char *name, const struct json *v)
+{
+	struct key *key = key_of(k, name);
+	struct str text = { 0 };
+
+	if (!key)
+		return;
+	if (json_type(v) == JSON_ARRAY || json_type(v) == JSON_OBJECT) { /* shown as it is written */
+		json_print(&text, v);
+		key->value[k->at] = arena_strdup(k->a, str_get(&text));
+		str_clear(&text);
+		json_quote(&text, key->value[k->at]);
+	} else {
+		json_print(&text, v);
+	}
+	key->value[k->at] = arena_strdup(k->a, str_get(&text));
+	str_release(&text);
+}
+
+/* {"optimizer": {"adamw": {"lr": 0.1}}} is optimizer = adamw and optimizer.lr = 0.1: an optimizer's rate is one axis,
+ * whatever the optimizer. */
+static void flatten(struct keys *k, const char *path, const struct json *object)
+{
+	JSON_EACH(v, object) {
+		const struct json *only = json_type(v) == JSON_OBJECT && json_count(v) == 1 ? json_first(v) : NULL;
+		const char *name = arena_printf(k->a, "%s%s%s", path, *path ? "." : "", json_key(v));
+
+		if (only && json_type(only) == JSON_OBJECT) {
+			struct json *choice = json_str(json_key(only));
+
+			put_key(k, name, choice);
+			json_free(choice);
+			flatten(k, name, only);
+		} else if (json_type(v) == JSON_OBJECT) {
+			flatten(k, name, v);
+		} else {
+			put_key(k, name, v);
+		}
+	}
+}
+
+/* Two recipes say something else; one that does not have it (the momentum of adamw) says nothing. */
+static bool varies(const struct key *key, int n)
+{
+	const char *first = NULL;
+
+	for (int j = 0; j < n; j++) {
+		if (key->value[j] && first && strcmp(key->value[j], first) != 0)
+			return true;
+		first = first ? first : key->value[j];
+	}
+	return false;
+}
+
+struct recipe_row {
+	const char *text;
+	int row;
+};
+
+static int by_text(const void *a, const void *b)
+{
+	const struct recipe_row *x = a, *y = b;
+	int c = strcmp(x->text, y->text);
+
+	return c ? c : x->row - y->row;
+}
+
+/* Every recipe that occurs is read once; at[row] is its number. */
+static void read_recipes(struct keys *k, const struct report *r, int *at)
+{
+	struct recipe_row *list = mem_new((size_t)(r->n_rows + 1) * sizeof *list);
+
+	for (int i = 0; i < r->n_rows; i++)
+		list[i] = (struct recipe_row){ r->rows[i].candidate->recipe ? r->rows[i].candidate->recipe : "", i };
+	qsort(list, (size_t)r->n_rows, sizeof *list, by_text);
+	for (int i = 0; i < r->n_rows; i++)
+		k->n_recipes += !i || strcmp(list[i].text, list[i - 1].text) != 0;
+	k->at = -1;
+	for (int i = 0; i < r->n_rows; i++) {
+		struct json *v = NULL;
+
+		at[list[i].row] = i && strcmp(list[i].text, list[i - 1].text) == 0 ? k->at : ++k->at;
+		if (i && at[list[i].row] == at[list[i - 1].row])
+			continue;
+		if (json_parse(&v, list[i].text, strlen(list[i].text), "recipe", NULL) == 0)
+			flatten(k, "", v);
+		json_free(v);
+	}
+	mem_free(list);
+}
+
+/* Columns of what differs between the recipes: {"optimizer.lr": [0.1, ...], ...}. */
+static void hyper(struct str *out, const struct report *r)
+{
+	struct keys k = { .a = arena_new() };
+	int *at = ARENA_ARRAY(k.a, int, r->n_rows + 1), shown = 0;
+
+	read_recipes(&k, r, at);
+	str_add(out, "\"hyper\":{");
+	for (int i = 0; i < k.n; i++) {
+		if (!varies(&k.key[i], k.n_recipes))
+			continue;
+		str_add(out, shown++ ? ",\n" : "");
+		json_quote(out, k.key[i].name);
+		for (int j = 0; j < r->n_rows; j++) {
+			const char *v = k.key[i].value[at[j]];
+
+			str_addf(out, "%s%s", j ? "," : ":[", v ? v : "null");
+		}
+		str_addc(out, ']');
+	}
+	str_addc(out, '}');
+	arena_free(k.a);
+}
+
 /* ---- all ------------------------------------------------------------------------------------------------- */
 
 static void names(struct str *out, const struct report *r)
@@ -162,18 +387,28 @@ static void names(struct str *out, const struct report *r)
 	}
 	str_add(out, "],");
 	class_sizes(out, r);
+	str_add(out, ",\"slices\":[");
+	for (int i = 0; i < r->n_slices; i++) {
+		str_add(out, i ? ",{\"name\":" : "{\"name\":");
+		json_quote(out, r->slices[i].name);
+		str_addf(out, ",\"n\":%lld}", (long long)r->slices[i].n);
+	}
+	str_addc(out, ']');
 }
 
 static void columns(struct str *out, const struct report *r)
 {
-	static void (*const list[])(struct str *, const struct report *) = {
-		column_label, column_study,   column_origin, column_number,    column_state,   column_reason,
-		column_hash,  column_summary, column_first,  column_last,      column_score,   column_accuracy,
-		column_low,   column_high,    column_spread, column_best,      column_train,   column_loss,
-		column_test,  column_params,  column_macs,   column_bytes,     column_seconds, column_epochs,
-		column_depth, column_layers,  column_seeds,  column_inherited, column_front,   column_detailed,
-		right
-	};
+	static void (*const list[])(
+	    struct str *, const struct report *) = { column_label,    column_study,    column_origin,  column_number,
+						     column_state,    column_reason,   column_hash,    column_summary,
+						     column_first,    column_last,     column_score,   column_accuracy,
+						     column_low,      column_high,     column_spread,  column_best,
+						     column_train,    column_loss,     column_test,    column_params,
+						     column_macs,     column_bytes,    column_seconds, column_epochs,
+						     column_depth,    column_layers,   column_seeds,   column_inherited,
+						     column_front,    column_detailed, column_kind,    column_parent,
+						     column_change,   column_started,  column_ended,   column_forward,
+						     column_backward, right,           slice_right,    hyper };
 
 	for (size_t i = 0; i < sizeof list / sizeof *list; i++) {
 		str_add(out, i ? ",\n" : "");
@@ -194,7 +429,7 @@ void html_rows(struct str *out, const struct page *p)
 	str_addf(out, ",\"n\":%d,\"ranked\":%d,\"first\":%d,\"classify\":%s,\"validation\":%lld,", r->n_rows,
 		 r->n_ranked, first, r->classify ? "true" : "false", (long long)r->n_validation);
 	names(out, r);
-	str_add(out, ",\"slices\":[],\n\"rows\":{");
+	str_add(out, ",\n\"rows\":{");
 	columns(out, r);
 	str_addc(out, '}');
 }

@@ -1,14 +1,22 @@
-"""Choosing classes re-ranks every model, as calculated from the data; it survives a reload."""
+"""Choosing classes or a slice re-ranks every model, as calculated from the data; it survives a reload."""
+
+
+def order(page):
+    return page.eval("nab.all('#board tbody tr').map(tr => +tr.dataset.row)")
+
+
+def by_right(before, right):
+    return sorted(before, key=lambda row: (right[row] is None, -(right[row] or 0), row))
 
 
 def test_a_class_re_ranks_the_models(t):
     page = t.open("plain/index.html")
-    before = page.eval("nab.all('#board tbody tr').map(tr => +tr.dataset.row)")
+    before = order(page)
     page.click("#classes button", 2)
-    after = page.eval("nab.all('#board tbody tr').map(tr => +tr.dataset.row)")
     right = page.eval("nab.rows.right.map(r => r && r[2])")
-    ranked = sorted(before, key=lambda row: (-right[row], row))
-    assert after == ranked, (before, after, ranked)
+    after = order(page)
+    assert after == by_right(before, right), (before, after)
+    assert after != before and after[0] != before[0], "models that are all alike show nothing"
     share = right[after[0]] / page.eval("nab.data.class_n[2] * nab.rows.seeds[%d]" % after[0])
     assert page.text("#board tbody tr .acc") == "%.2f" % (100 * share)
     page.reload()
@@ -16,6 +24,29 @@ def test_a_class_re_ranks_the_models(t):
     page.click("#classes button", 2)
     assert page.eval("nab.state.classes") == []
     assert page.text("#board tbody tr .acc") == "%.2f" % (100 * page.eval("nab.rows.accuracy[0]"))
+    assert order(page) == before
+
+
+def test_a_slice_re_ranks_the_models(t):
+    page = t.open("plain/index.html")
+    before = order(page)
+    assert page.eval("nab.data.slices.map(s => s.name)") == ["faint", "first-half"]
+    page.eval("nab.set({ classes: [], slice: 0 })")
+    right = page.eval("nab.rows.slice_right.map(r => r && r[0])")
+    after = order(page)
+    assert after == by_right(before, right), (before, after)
+    assert after != before
+    assert page.eval("nab.judgedBy()") == "slice faint"
+    page.eval("nab.set({ slice: null })")
+
+
+def test_rows_know_their_parents_and_recipes(t):
+    page = t.open("plain/index.html")
+    assert page.eval("nab.rows.parent.some((p, row) => p !== null && p !== row && nab.rows.change[row])")
+    keys = page.eval("Object.keys(nab.rows.hyper).sort()")
+    assert keys == ["batch", "label_smoothing", "optimizer", "optimizer.lr"], keys
+    assert page.eval("Object.values(nab.rows.hyper).every(c => c.length === nab.data.n)")
+    assert set(page.eval("nab.rows.kind")) == {"search", "baseline"}
 
 
 def test_hostile_names_are_text(t):
@@ -26,3 +57,4 @@ def test_hostile_names_are_text(t):
     assert any("<" in label for label in labels)
     page.click("#classes button", 0)
     assert page.eval("document.title").startswith("<script>")
+    page.click("#classes button", 0)
