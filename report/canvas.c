@@ -68,6 +68,11 @@ struct canvas *canvas_new(struct arena *a, double width, double height)
 	return c;
 }
 
+struct arena *canvas_arena(const struct canvas *c)
+{
+	return c->a;
+}
+
 double canvas_width(const struct canvas *c)
 {
 	return c->width;

@@ -82,6 +82,7 @@ struct item {
 };
 
 struct canvas *canvas_new(struct arena *a, double width, double height);
+struct arena *canvas_arena(const struct canvas *c);
 double canvas_width(const struct canvas *c);
 double canvas_height(const struct canvas *c);
 const struct item *canvas_items(const struct canvas *c, int *n);

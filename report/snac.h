@@ -2,7 +2,8 @@
  *
  * Encoding (after Cashman et al., REMAP, 2019): colour = family of the layer, letters or a glyph = kind (the symbols
  * are unique among the kinds), height = elements of its output on a power scale of exponent 0.15 that is common to all
- * charts drawn with the same `largest`, dropout has a dotted right border. What goes beyond that paper: a block is one
+ * charts drawn with the same `largest`, dropout has a dotted right border. What goes beyond that paper: a bar below
+ * each chip grows by the same step for every factor of ten of its parameters (in all charts of a size), a block is one
  * plate, equal neighbours are folded into one plate with their number, connections that are not "from the one before"
  * run as bars above the chips, and two chips that follow each other without being connected stand apart.
  */
@@ -29,7 +30,8 @@ struct snac_style {
 	enum snac_size size;
 	double largest; /* elements of the tensor that is drawn highest; 0: the largest of this graph */
 	bool unfold;    /* draw every copy */
-	bool silent;    /* no tooltips: a third of the size */
+	bool silent;    /* no tooltips; small ones become a few paths: a tenth of the size */
+	bool vertical;  /* first layer at the bottom */
 	double width;   /* at most so wide where narrower chips (large: 25 pixels) can do it; 0: as wide as it gets */
 };
 
