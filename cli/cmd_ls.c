@@ -10,23 +10,27 @@
 #include "cli/progress.h"
 #include "cli/slice_score.h"
 #include "cli/target.h"
+#include "store/select.h"
 
 struct flags {
-	const char *store, *study, *slice;
-	int sort, limit;
-	bool reverse, failed;
+	const char *store, *study, *slice, *where, *sort;
+	int limit;
+	bool reverse, failed, names;
 };
 
 static const struct opt ls_flags[] = {
 	OPT_STR(struct flags, store, NULL, "the store; default: $NAB_STORE, else the only *.db file here"),
 	OPT_STR(struct flags, study, NULL, "only this study"),
-	OPT_ENUM(struct flags, sort, ORDER_SCORE, store_order_names,
-		 "best first for scores and accuracies, least first else"),
+	OPT_STR(struct flags, where, NULL, "only runs for which this holds: 'acc > 0.9 and params < 100k'"),
+	OPT_STR(
+	    struct flags, sort, "score",
+	    "a name or a calculation: 'acc / log10(params)'; largest first, but costs, times and losses least first"),
 	OPT_STR(struct flags, slice, NULL,
 		"accuracy on this named part of the validation examples, with its interval; best first"),
 	OPT_BOOL(struct flags, reverse, 0, "the other way round"),
 	OPT_BOOL(struct flags, failed, 0, "only runs that did not succeed, with the reason"),
 	OPT_INT(struct flags, limit, 0, 0, 100000000, "at most so many lines; 0: all"),
+	OPT_BOOL(struct flags, names, 0, "only list the names that --where and --sort know"),
 	OPT_END,
 };
 
@@ -160,18 +164,21 @@ static int by_slice(const void *a, const void *b)
 static int gather(struct cli *c, struct store *s, struct shown ***out, int *n, struct err *e)
 {
 	const struct flags *f = c->flags;
-	struct store_query q = { .order = (enum store_order)f->sort, .limit = f->slice ? 0 : f->limit };
+	struct store_query q = { .order = ORDER_NUMBER };
 	struct slice_score *scores;
 	struct store_item *items;
+	struct select *chosen;
 	struct shown *all;
 
-	if (study_id(s, f->study, &q.study, c->arena, e) < 0)
+	if (select_read(&chosen, f->where, f->sort, c->arena, e) < 0 ||
+	    study_id(s, f->study, &q.study, c->arena, e) < 0)
 		return -1;
-	q.descending = (f->sort == ORDER_SCORE || f->sort == ORDER_ACCURACY) != f->reverse;
 	for (int i = STATE_DIVERGED; f->failed && i < STATE_COUNT; i++)
 		q.states |= 1u << i;
-	if (store_list(s, &q, &items, n, c->arena, e) < 0)
+	if (store_list(s, &q, &items, n, c->arena, e) < 0 || select_apply(chosen, s, items, n, f->reverse, e) < 0)
 		return -1;
+	if (!f->slice && f->limit && *n > f->limit)
+		*n = f->limit;
 	scores = ARENA_ARRAY(c->arena, struct slice_score, *n + 1);
 	if (f->slice && slice_scores(scores, s, f->slice, items, *n, c->arena, e) < 0)
 		return -1;
@@ -239,8 +246,15 @@ static int run_ls(struct cli *c, struct err *e)
 {
 	const struct flags *f = c->flags;
 	struct store *s;
+	struct str t = { 0 };
 	int rc;
 
+	if (f->names) {
+		select_help(&t);
+		cli_print(&t);
+		str_release(&t);
+		return 0;
+	}
 	if (cli_open_store(c, f->store, &s, e) < 0)
 		return -1;
 	rc = list(c, s, e);
@@ -252,8 +266,11 @@ const struct command command_ls = {
 	.name = "ls",
 	.usage = "[flags]",
 	.help = "list the runs of a store",
-	.more =
-	    "  nab ls --store fashion.db --sort params\n  nab ls --failed\n  nab ls --slice cats-and-birds --limit 5",
+	.more = "  nab ls --store fashion.db --sort params\n"
+		"  nab ls --where 'acc > 0.9 and params < 100k' --sort 'acc / log10(params)'\n"
+		"  nab ls --where \"origin = 'search' and label ~ '-1[0-9]$'\"\n"
+		"  nab ls --failed\n  nab ls --slice cats-and-birds --limit 5\n\n"
+		"The language of --where and --sort: docs/filters.md; `nab ls --names` lists what it can ask.",
 	.flags = ls_flags,
 	.flags_size = sizeof(struct flags),
 	.max_args = 0,

@@ -100,7 +100,7 @@ int cli_report(const struct cli *c, struct diag *d, const char *file, struct err
 
 void cli_say(const struct cli *c, const struct err *e)
 {
-	char text[512];
+	char text[640];
 
 	if (!e->msg[0])
 		return;

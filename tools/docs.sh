@@ -1,6 +1,6 @@
 #!/bin/sh
-# Writes what the binary says of itself into the manual: docs/commands.md as a whole, and in docs/configuration.md
-# everything between "<!-- nab ARGUMENTS -->" and "<!-- end -->".   tools/docs.sh [FOLDER], by default docs
+# Writes what the binary says of itself into the manual: docs/commands.md as a whole, and in docs/configuration.md and
+# docs/filters.md everything between "<!-- nab ARGUMENTS -->" and "<!-- end -->".   tools/docs.sh [FOLDER], by default docs
 cd "$(dirname "$0")/.." || exit 1
 out=${1:-docs}
 nab=./nab
@@ -31,17 +31,20 @@ T
 }
 
 commands >"$out/commands.md"
-while IFS= read -r line; do
-	case $line in
-	'<!-- nab '*)
-		printf '%s\n```\n' "$line"
-		words=${line#<!-- nab }
-		# shellcheck disable=SC2086
-		$nab ${words% -->}
-		printf '```\n<!-- end -->\n'
-		skip=1 ;;
-	'<!-- end -->') skip= ;;
-	*) [ -n "$skip" ] || printf '%s\n' "$line" ;;
-	esac
-done <docs/configuration.md >"$out/configuration.tmp"
-mv "$out/configuration.tmp" "$out/configuration.md"
+for name in configuration filters; do
+	skip=
+	while IFS= read -r line; do
+		case $line in
+		'<!-- nab '*)
+			printf '%s\n```\n' "$line"
+			words=${line#<!-- nab }
+			# shellcheck disable=SC2086
+			$nab ${words% -->}
+			printf '```\n<!-- end -->\n'
+			skip=1 ;;
+		'<!-- end -->') skip= ;;
+		*) [ -n "$skip" ] || printf '%s\n' "$line" ;;
+		esac
+	done <docs/$name.md >"$out/$name.tmp"
+	mv "$out/$name.tmp" "$out/$name.md"
+done

@@ -14,6 +14,8 @@ diff -u docs/commands.md "$tmp/commands.md" | sed 's/^/# /' >"$tmp/d"; cat "$tmp
 result "docs/commands.md is current"
 diff -u docs/configuration.md "$tmp/configuration.md" | sed 's/^/# /' >"$tmp/d"; cat "$tmp/d"; [ ! -s "$tmp/d" ]
 result "docs/configuration.md is current"
+diff -u docs/filters.md "$tmp/filters.md" | sed 's/^/# /' >"$tmp/d"; cat "$tmp/d"; [ ! -s "$tmp/d" ]
+result "docs/filters.md is current"
 for f in README.md CONTRIBUTING.md docs/*.md; do
 	grep -oE '\]\([^)#]+\)|src="[^"]+"' "$f" | sed -e 's/^](//; s/)$//; s/^src="//; s/"$//' | grep -v '://' | while read -r to; do
 		[ -e "$(dirname "$f")/$to" ] || echo "# $f: $to is not there"
