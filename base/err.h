@@ -29,7 +29,7 @@ struct err {
 	const char *src; /* __FILE__ and __LINE__ of the first cause, shown with -v */
 	int line;
 	char where[160]; /* "a.json: search.candidates" or "a.json:12:7"; may be empty */
-	char msg[320];   /* what is wrong and what to do */
+	char msg[480];   /* what is wrong and what to do */
 };
 
 #define ERR(e, code, where, ...) err_set(e, code, __FILE__, __LINE__, where, __VA_ARGS__) /* is -1 */

@@ -5,15 +5,15 @@
 #include <assert.h>
 #include <ctype.h>
 #include <math.h>
-#include <regex.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/mem.h"
+#include "base/pattern.h"
 #include "base/str.h"
 
-enum { LONGEST = 2000, DEEPEST = 60, LONGEST_PATTERN = 200, NAME = 64 };
+enum { LONGEST = 2000, DEEPEST = 60, NAME = 64 };
 
 enum op {
 	OP_NUMBER,
@@ -41,7 +41,7 @@ struct node {
 	const char *text;
 	double (*one)(double a);
 	double (*two)(double a, double b); /* never called with an unknown number */
-	const regex_t *regex;
+	const struct pattern *pattern;
 };
 
 struct filter {
@@ -71,7 +71,7 @@ static void say(struct reader *r, const char *at, const char *fmt, ...) __attrib
 
 static void say(struct reader *r, const char *at, const char *fmt, ...)
 {
-	char place[160], msg[400];
+	char place[160], msg[480];
 	va_list ap;
 
 	va_start(ap, fmt);
@@ -396,58 +396,21 @@ static struct node *sum(struct reader *r)
 	return chain(r, term, (const char *const[]){ "+", "-" }, (double (*const[])(double, double)){ plus, minus });
 }
 
-static void free_regex(void *arg)
-{
-	regfree(arg);
-}
-
-/* glibc follows back references and unrolls counts, which can take forever: neither is let in. */
-static bool pattern_is_plain(const char *s)
-{
-	bool set = false;
-
-	if (strlen(s) > LONGEST_PATTERN)
-		return false;
-	for (; *s; s++) {
-		if (!set && (*s == '{' || (*s == '\\' && isdigit((unsigned char)s[1]))))
-			return false;
-		if (!set && *s == '\\' && s[1])
-			s++;
-		else if (!set && *s == '[')
-			set = true, s += s[1] == '^', s += s[1] == ']';
-		else if (*s == ']')
-			set = false;
-	}
-	return true;
-}
-
 static struct node *match(struct reader *r, const char *at, unsigned accepts, const struct node *a,
 			  const struct node *b)
 {
 	struct node *v = node(r, OP_MATCH, FILTER_CONDITION, a, NULL);
-	regex_t *re;
-	char why[100];
-	int bad;
+	const char *why;
 
 	if (b->op != OP_TEXT) {
 		say(r, at, "behind ~ stands a regular expression in quotes");
 		return NULL;
 	}
-	if (!pattern_is_plain(b->text)) {
-		say(r, at, "a regular expression has at most %d characters, no {counts} and no \\1", LONGEST_PATTERN);
-		return NULL;
-	}
-	re = ARENA_NEW(r->arena, regex_t);
-	bad = regcomp(re, b->text, REG_EXTENDED | REG_NOSUB);
-	if (bad) {
-		regerror(bad, re, why, sizeof why);
-		say(r, at, "not a regular expression: %s", why);
-		return NULL;
-	}
-	arena_defer(r->arena, free_regex, re);
-	v->regex = re;
+	v->pattern = pattern_read(b->text, r->arena, &why);
 	v->accepts = accepts;
-	return v;
+	if (!v->pattern)
+		say(r, at, "not a regular expression: %s", why);
+	return v->pattern ? v : NULL;
 }
 
 static const struct sign {
@@ -619,7 +582,7 @@ static bool matches(const struct node *v, const struct filter_value *x)
 {
 	const char *s = text_of(v->a, x);
 
-	return s && v->accepts == (regexec(v->regex, s, 0, NULL, 0) == 0 ? MATCH : NO_MATCH);
+	return s && v->accepts == (pattern_found(v->pattern, s) ? MATCH : NO_MATCH);
 }
 
 static bool holds(const struct node *v, const struct filter_value *x)

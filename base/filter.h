@@ -10,8 +10,8 @@
  *
  * Numbers may end in k, M, G (1e3, 1e6, 1e9) or % (0.01). Texts stand in single or double quotes. "==", "&&", "||" and
  * "!" are taken as well. Functions: log10, log2, ln, sqrt, abs, min, max. Between texts stand = and != (exactly equal),
- * < and > (by bytes) and ~ and !~: the text on the left holds a match of the extended regular expression on the right,
- * which is written out there; without back references and counts in braces, so that matching stays fast.
+ * < and > (by bytes) and ~ and !~: the text on the left holds a match of the regular expression (base/pattern.h) on the
+ * right, which is written out there.
  *
  * Everything has a type, number, text or condition, checked when the filter is read: nothing fails later. A value may
  * be unknown; a number calculated from an unknown one, by zero division or outside a function's domain is unknown too;

@@ -8,7 +8,7 @@
 #include "report/report.h"
 
 struct flags {
-	const char *store, *study, *output;
+	const char *store, *study, *output, *where;
 	int top;
 	bool figures;
 };
@@ -17,6 +17,7 @@ static const struct opt flags[] = {
 	OPT_STR(struct flags, store, NULL, "the store; default: $NAB_STORE, else the only *.db file here"),
 	OPT_STR(struct flags, output, "report", "folder (also -o)"),
 	OPT_STR(struct flags, study, NULL, "the study; default: the newest"),
+	OPT_STR(struct flags, where, NULL, "only models for which this holds: 'acc > 0.9 and params < 100k'"),
 	OPT_INT(struct flags, top, 0, 0, 100000, "models with charts and details, best first; 0: 50"),
 	OPT_BOOL(struct flags, figures, 1, "also figures by gnuplot, with their scripts and data"),
 	OPT_END,
@@ -29,6 +30,7 @@ static int write(struct cli *c, struct store *s, struct report_made *made, struc
 	struct report_opts o = { .dir = arena_printf(c->arena, "%.*s",
 						     (int)(n > 1 && f->output[n - 1] == '/' ? n - 1 : n), f->output),
 				 .top = f->top,
+				 .where = f->where,
 				 .no_figures = !f->figures };
 	struct store_study y;
 	int found;

@@ -14,6 +14,7 @@
 #include "base/str.h"
 #include "report/escape.h"
 #include "report/snac.h"
+#include "store/select.h"
 
 enum { DEFAULT_TOP = 50 };
 
@@ -236,7 +237,28 @@ static int by_candidate(const void *a, const void *b)
 	return x->run.replicate - y->run.replicate;
 }
 
-static int read_rows(struct report *r, struct store *s, int64_t study, struct err *e)
+/* Candidates of which no run is chosen go, with all their runs. */
+static int drop_others(const struct select *chosen, struct store *s, struct store_item *items, int *n, struct err *e)
+{
+	int kept = 0;
+
+	for (int i = 0, k; i < *n; i = k) {
+		bool any = false, holds;
+
+		for (k = i; k < *n && items[k].candidate.id == items[i].candidate.id; k++) {
+			if (select_holds(chosen, s, &items[k], &holds, e) < 0)
+				return -1;
+			any |= holds;
+		}
+		if (any)
+			memmove(items + kept, items + i, (size_t)(k - i) * sizeof *items);
+		kept += any ? k - i : 0;
+	}
+	*n = kept;
+	return 0;
+}
+
+static int read_rows(struct report *r, struct store *s, int64_t study, const struct select *chosen, struct err *e)
 {
 	struct store_query q = { .study = study };
 	struct store_item *items;
@@ -247,6 +269,8 @@ static int read_rows(struct report *r, struct store *s, int64_t study, struct er
 		return -1;
 	if (n)
 		qsort(items, (size_t)n, sizeof *items, by_candidate);
+	if (drop_others(chosen, s, items, &n, e) < 0)
+		return -1;
 	rows = ARENA_ARRAY(r->a, struct report_row, r->n_rows + n);
 	if (r->n_rows)
 		memcpy(rows, r->rows, (size_t)r->n_rows * sizeof *rows);
@@ -591,15 +615,16 @@ static int read_sums(struct report *r, struct store *s, int64_t study, struct er
 int report_gather(struct report **out, struct store *s, const struct gather_opts *o, struct arena *a, struct err *e)
 {
 	struct report *r = ARENA_NEW(a, struct report);
+	struct select *chosen;
 
 	r->a = a;
 	r->started = r->ended = NAN;
 	*out = r;
-	if (pick_studies(r, s, o->study, e) < 0)
+	if (select_read(&chosen, o->where, NULL, a, e) < 0 || pick_studies(r, s, o->study, e) < 0)
 		return -1;
 	read_info(r);
 	for (int i = 0; i < r->n_studies; i++)
-		if (read_rows(r, s, r->studies[i].id, e) < 0 || read_sums(r, s, r->studies[i].id, e) < 0)
+		if (read_rows(r, s, r->studies[i].id, chosen, e) < 0 || read_sums(r, s, r->studies[i].id, e) < 0)
 			return -1;
 	if (read_evaluations(r, s, e) < 0)
 		return -1;

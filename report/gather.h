@@ -91,8 +91,9 @@ struct report {
 };
 
 struct gather_opts {
-	int64_t study; /* 0: the newest and all others on the same data */
-	int top;       /* rows with details */
+	int64_t study;     /* 0: the newest and all others on the same data */
+	int top;           /* rows with details */
+	const char *where; /* only candidates with a run for which this holds (store/select.h); NULL: all */
 };
 
 /* Everything lives in a. ERR_USAGE: no such study; ERR_INVALID: the store holds no study. */

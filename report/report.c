@@ -105,7 +105,7 @@ static int write_figures(const struct report *r, const struct report_opts *o, st
 int report_write(struct store *s, const struct report_opts *o, struct report_made *made, struct err *e)
 {
 	struct arena *a = arena_new();
-	struct gather_opts what = { .study = o->study, .top = o->top };
+	struct gather_opts what = { .study = o->study, .top = o->top, .where = o->where };
 	struct report *r;
 	int rc = -1;
 

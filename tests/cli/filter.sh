@@ -21,3 +21,5 @@ t ls --sort 'acc >  0.9'
 t ls --sort accurcy
 t ls --where "state = 'failed'"
 "$nab" ls --names | awk '{ print $1 }' | wc -l
+t report --where 'params < 10k' --json --no-figures | grep models
+t report --where 'oops' --json
