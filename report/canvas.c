@@ -7,6 +7,8 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "report/escape.h"
+#include "report/font.h"
 
 /* Families: Paul Tol's "light" scheme, made for filled, labelled cells and told apart with the common forms of colour
  * blindness (SRON technical note EPS/TN/09-002); series: his "bright" scheme, lightened for dark paper. */
@@ -231,30 +233,22 @@ void canvas_line(struct canvas *c, double x1, double y1, double x2, double y2, s
 
 /* ---- text metrics --------------------------------------------------------------------------------------- */
 
-/* Advance widths of Helvetica for ' ' .. '~' in 1/1000 em (Adobe's font metrics, Core 14). */
-static const short helvetica[95] = {
-	278, 278, 355, 556, 556, 889, 667, 191, 333, 333, 389, 584, 278, 333,  278, 278, 556, 556, 556,
-	556, 556, 556, 556, 556, 556, 556, 278, 278, 584, 584, 584, 556, 1015, 667, 667, 722, 722, 667,
-	611, 778, 722, 278, 500, 667, 556, 833, 722, 778, 667, 778, 722, 667,  611, 722, 667, 944, 667,
-	667, 611, 278, 278, 278, 469, 556, 333, 556, 556, 500, 556, 556, 278,  556, 556, 222, 222, 500,
-	222, 833, 556, 556, 556, 556, 333, 500, 278, 556, 500, 722, 500, 500,  500, 334, 260, 334, 584,
-};
-
-/* Other characters: as wide as an 'n' up to Greek and Cyrillic, a full em beyond. */
-static double advance(const unsigned char *s, const struct font *f)
+/* Characters outside WinAnsi: as wide as an 'n' up to Greek and Cyrillic, a full em beyond. */
+static double advance(unsigned u, const struct font *f)
 {
-	if (*s >= ' ' && *s <= '~')
-		return f->mono ? 0.6 : helvetica[*s - ' '] / 1000.0 * (f->bold ? 1.06 : 1);
-	return f->mono ? 0.6 : *s < 0xe0 ? 0.6 : 1;
+	int code = font_code(u);
+
+	if (code >= 0)
+		return font_advance(code, f->bold, f->mono) / 1000.0;
+	return f->mono || u < 0x800 ? 0.6 : 1;
 }
 
 double text_width(const char *text, const struct font *font)
 {
 	double w = 0;
 
-	for (const unsigned char *s = (const unsigned char *)text; s && *s; s++)
-		if ((*s & 0xc0) != 0x80)
-			w += advance(s, font);
+	for (unsigned u; text && (u = escape_char(&text));)
+		w += advance(u, font);
 	return w * font->size;
 }
 

@@ -1,8 +1,8 @@
 /* report/canvas.h - a display list: rectangles, paths, discs and texts in drawing order, and groups with a tooltip.
  *
- * Everything that draws (SNACs, charts) writes into a canvas; a back end turns the list into a file format. SVG is the
- * first; one for PDF or TikZ needs nothing but the list (canvas_items) and the inks. Units are CSS pixels, y grows
- * downward. Everything lives in the arena given to canvas_new().
+ * Everything that draws (SNACs, charts) writes into a canvas; a back end turns the list into a file format and needs
+ * nothing but the list (canvas_items) and the inks: SVG, PDF, TikZ, PNG, a terminal's cells. Units are CSS pixels, y
+ * grows downward. Everything lives in the arena given to canvas_new().
  *
  * Colours are inks, not numbers: each has a value for light and one for dark paper.
  */
@@ -16,6 +16,7 @@
 
 struct arena;
 struct canvas;
+struct err;
 struct str;
 
 enum { INK_SERIES = 8 };
@@ -131,6 +132,21 @@ struct svg_opts {
 };
 
 void canvas_svg(struct str *out, const struct canvas *c, const struct svg_opts *o);
+
+/* One page of PDF (report/pdf.c). Of the options, the theme (SVG_DARK, else light), paper and label are used. Helvetica
+ * and Courier in WinAnsiEncoding: returns how many characters these lack and that are shown as '?'. */
+int canvas_pdf(struct str *out, const struct canvas *c, const struct svg_opts *o);
+
+/* A TikZ picture that is a document of its own as well as something to \input (report/tikz.c). Options as above. */
+void canvas_tikz(struct str *out, const struct canvas *c, const struct svg_opts *o);
+
+/* Character cells for a terminal (report/terminal.c), at most `columns` wide (0: as wide as is natural). colour: half
+ * blocks in the 256 colours, else outlines of Braille dots, without any escape sequence. Texts stay texts. */
+void canvas_terminal(struct str *out, const struct canvas *c, int columns, bool colour);
+
+/* The SVG on white, drawn by rsvg-convert (report/raster.c): `scale` pixels to a unit. ERR_RUNTIME: that program is not
+ * there (says which package has it) or failed, or the file cannot be written. */
+int canvas_png(const struct canvas *c, const char *path, double scale, struct err *e);
 
 /* Style rules for SVG_INLINE: variables --NAME under :root for light and dark, and the classes that use them. */
 void canvas_css(struct str *out);

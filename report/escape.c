@@ -54,6 +54,20 @@ static int next_char(const char **s, const char **text, bool newlines)
 	return 3;
 }
 
+unsigned escape_char(const char **s)
+{
+	const char *text;
+	int n = next_char(s, &text, false);
+	unsigned u;
+
+	if (n < 2)
+		return n ? (unsigned char)*text : 0;
+	u = (unsigned char)*text & (0xffu >> (n + 1));
+	for (int k = 1; k < n; k++)
+		u = u << 6 | ((unsigned char)text[k] & 0x3f);
+	return u;
+}
+
 void escape_plain(struct str *out, const char *s)
 {
 	const char *c;
@@ -132,19 +146,38 @@ static const char *latex_special(char c)
 	return NULL;
 }
 
+/* Symbols that our own texts use, in what every LaTeX has. */
+static const char *latex_symbol(const char *c, int n)
+{
+	static const char *const symbols[][2] = {
+		{ "\xc3\x97", "$\\times$" },    { "\xe2\x80\xa6", "\\ldots{}" },
+		{ "\xc2\xb7", "$\\cdot$" },     { "\xc2\xb1", "$\\pm$" },
+		{ "\xe2\x88\x92", "$-$" },      { "\xe2\x86\x92", "$\\to$" },
+		{ "\xe2\x86\x90", "$\\gets$" }, { "\xe2\x80\x93", "{--}" },
+		{ "\xe2\x80\x94", "{---}" },    { "\xe2\x89\xa4", "$\\le$" },
+		{ "\xe2\x89\xa5", "$\\ge$" },   { "\xc2\xb5", "$\\mu$" },
+		{ "\xc2\xb0", "$^\\circ$" },    { "\xc2\xa0", "~" },
+	};
+
+	for (size_t i = 0; i < sizeof symbols / sizeof *symbols; i++)
+		if (strlen(symbols[i][0]) == (size_t)n && memcmp(symbols[i][0], c, (size_t)n) == 0)
+			return symbols[i][1];
+	return NULL;
+}
+
 void escape_latex(struct str *out, const char *s)
 {
 	const char *c, *special;
 	char before = ' ';
 
 	for (int n; s && (n = next_char(&s, &c, false)); before = *c) {
-		special = latex_special(*c);
+		special = n > 1 ? latex_symbol(c, n) : latex_special(*c);
 		if (*c == '-' && isdigit((unsigned char)*s) && !isalnum((unsigned char)before))
 			special = "$-$";
-		if (n > 1)
-			str_addn(out, latex_knows(c, n) ? c : "?", latex_knows(c, n) ? (size_t)n : 1);
-		else if (special)
+		if (special)
 			str_add(out, special);
+		else if (n > 1)
+			str_addn(out, latex_knows(c, n) ? c : "?", latex_knows(c, n) ? (size_t)n : 1);
 		else
 			str_addf(out, "%s%c", strchr("{}$&#%_", *c) ? "\\" : "", *c);
 	}

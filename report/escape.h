@@ -7,10 +7,14 @@
 
 struct str;
 
+/* The next character of *s, U+FFFD for what is replaced; 0 at the end. */
+unsigned escape_char(const char **s);
+
 void escape_plain(struct str *out, const char *s);    /* one line of text for terminals and file contents */
 void escape_xml(struct str *out, const char *s);      /* text or a quoted attribute of HTML or SVG; newlines stay */
 void escape_markdown(struct str *out, const char *s); /* a cell of a Markdown table: nothing is markup */
-/* Text of LaTeX, safe as the start of a table's cell; letters that plain pdflatex does not know become '?'. */
+/* Text of LaTeX, safe as the start of a table's cell; what plain pdflatex does not know becomes '?',
+ * but for a few symbols (multiplication sign, arrows, dashes, dots). */
 void escape_latex(struct str *out, const char *s);
 void escape_csv(struct str *out, const char *s);     /* a cell of RFC 4180; one that a spreadsheet would take for a
 							formula (= + - @ tab) gets a leading ' */

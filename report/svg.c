@@ -1,11 +1,8 @@
 /* report/svg.c - the canvas as SVG 1.1. See canvas.h. */
-#include <math.h>
-#include <stdio.h>
-#include <string.h>
-
 #include "base/str.h"
 #include "report/canvas.h"
 #include "report/escape.h"
+#include "report/outline.h"
 
 struct writer {
 	struct str *out;
@@ -16,32 +13,18 @@ struct writer {
 static const char sans[] = "Helvetica, Arial, 'Liberation Sans', sans-serif";
 static const char mono[] = "ui-monospace, Menlo, Consolas, 'DejaVu Sans Mono', monospace";
 
-/* At most two decimals, no trailing zeros: "3", "3.5", "-0.25". */
-static void number(struct str *out, double v)
-{
-	char buf[32];
-	int n = snprintf(buf, sizeof buf, "%.2f", isfinite(v) ? v : 0);
-
-	while (n && buf[n - 1] == '0')
-		n--;
-	if (n && buf[n - 1] == '.')
-		n--;
-	buf[n] = 0;
-	str_add(out, strcmp(buf, "-0") ? buf : "0");
-}
-
 static void attribute(struct str *out, const char *name, double v)
 {
 	str_addf(out, " %s=\"", name);
-	number(out, v);
+	outline_number(out, v);
 	str_addc(out, '"');
 }
 
 static void xy(struct str *out, double x, double y)
 {
-	number(out, x);
+	outline_number(out, x);
 	str_addc(out, ' ');
-	number(out, y);
+	outline_number(out, y);
 }
 
 /* Colours of an element: attributes for any viewer, classes where a style sheet decides. */
@@ -82,26 +65,13 @@ static void pen_attributes(struct str *out, const struct pen *p)
 		attribute(out, "stroke-width", p->width);
 	if (p->dash == DASH_DOTTED) {
 		str_add(out, " stroke-linecap=\"round\" stroke-dasharray=\"0.01 ");
-		number(out, 2 * p->width);
+		outline_number(out, 2 * p->width);
 		str_addc(out, '"');
 	} else if (p->dash == DASH_DASHED) {
 		str_add(out, " stroke-dasharray=\"");
 		xy(out, 3 * p->width, 2 * p->width);
 		str_addc(out, '"');
 	}
-}
-
-static bool same_pen(const struct pen *a, const struct pen *b)
-{
-	return a->ink == b->ink && (a->ink == INK_NONE || (a->width == b->width && a->dash == b->dash));
-}
-
-static bool uniform(const struct item *i)
-{
-	for (int k = 1; k < 4; k++)
-		if (i->radius[k] != i->radius[0] || !same_pen(&i->side[k], &i->side[0]))
-			return false;
-	return true;
 }
 
 static void outline(struct str *out, const struct item *i)
@@ -134,15 +104,15 @@ static void outline(struct str *out, const struct item *i)
 static void side(struct writer *w, const struct item *i, int k)
 {
 	const struct pen *p = &i->side[k];
-	double x0 = i->x, y0 = i->y, x1 = i->x + i->w, y1 = i->y + i->h;
-	double line[4][4] = { { x0, y0, x1, y0 }, { x1, y0, x1, y1 }, { x0, y1, x1, y1 }, { x0, y0, x0, y1 } };
+	struct point ends[2];
 
 	if (p->ink == INK_NONE)
 		return;
+	outline_side(ends, i, k);
 	str_add(w->out, "<path d=\"M");
-	xy(w->out, line[k][0], line[k][1]);
+	xy(w->out, ends[0].x, ends[0].y);
 	str_add(w->out, "L");
-	xy(w->out, line[k][2], line[k][3]);
+	xy(w->out, ends[1].x, ends[1].y);
 	str_addc(w->out, '"');
 	colours(w, INK_NONE, p->ink);
 	pen_attributes(w->out, p);
@@ -157,10 +127,9 @@ static void opacity(struct str *out, const struct item *i)
 
 static void rect(struct writer *w, const struct item *i)
 {
-	struct pen none = { INK_NONE, 0, DASH_NONE };
-	const struct pen *p = uniform(i) ? &i->side[0] : &none;
+	struct pen p = outline_pen(i);
 
-	if (uniform(i)) {
+	if (outline_uniform(i)) {
 		str_add(w->out, "<rect");
 		attribute(w->out, "x", i->x);
 		attribute(w->out, "y", i->y);
@@ -173,11 +142,11 @@ static void rect(struct writer *w, const struct item *i)
 		outline(w->out, i);
 		str_addc(w->out, '"');
 	}
-	colours(w, i->fill, p->ink);
-	pen_attributes(w->out, p);
+	colours(w, i->fill, p.ink);
+	pen_attributes(w->out, &p);
 	opacity(w->out, i);
 	str_add(w->out, "/>");
-	for (int k = 0; !uniform(i) && k < 4; k++)
+	for (int k = 0; !outline_uniform(i) && k < 4; k++)
 		side(w, i, k);
 }
 

@@ -3,7 +3,7 @@
 #   tools/install-deps.sh build    what building and the demo need
 #   tools/install-deps.sh check    also what the tests need
 build="gcc make libcjson-dev libxxhash-dev libsqlite3-dev libdnnl-dev libpng-dev zlib1g-dev gnuplot-nox librsvg2-bin"
-check="libcmocka-dev python3 python3-torch python3-numpy python3-scipy python3-jsonschema sqlite3 chromium strace"
+check="libcmocka-dev poppler-utils libxml2-utils python3 python3-torch python3-numpy python3-scipy python3-jsonschema sqlite3 chromium strace"
 wanted=$build
 [ "$1" = check ] && wanted="$build $check"
 

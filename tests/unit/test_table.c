@@ -47,6 +47,10 @@ static void escapes_by_context(void **state)
 	is(escape_csv, "=1+2", "'=1+2");
 	is(escape_csv, "@x,y", "\"'@x,y\"");
 	is(escape_csv, "-3", "'-3");
+	is(escape_latex,
+	   "3\xc3\x97"
+	   "3 \xe2\x80\xa6 \xe6\x97\xa5",
+	   "3$\\times$3 \\ldots{} ?");
 	is(escape_gnuplot, "it's `x`", "it''s `x`");
 	is(escape_file, "../../etc/passwd", "etc-passwd");
 	is(escape_file, "", "model");
