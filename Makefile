@@ -37,7 +37,7 @@ OPT     ?= -O2
 override CFLAGS += -std=c11 -D_GNU_SOURCE -I. $(OPT) -g $(WARN) $(if $(WERROR),-Werror) -fopenmp -ffp-contract=off \
            -fstack-protector-strong $(if $(SAN),-fsanitize=$(SAN) -fno-sanitize-recover=all -fno-omit-frame-pointer,-D_FORTIFY_SOURCE=2)
 override LDFLAGS += -rdynamic $(if $(SAN),-fsanitize=$(SAN))
-LIBS    := -lcjson -lxxhash -lsqlite3 -ldnnl -lpng -lz -lm -ldl -lpthread -fopenmp
+LIBS    := -lcjson -lxxhash -lsqlite3 -ldnnl -lpng -lz -llapacke -lopenblas -lm -ldl -lpthread -fopenmp
 
 .PHONY: all check check-unit check-cli check-headers check-layers check-exports check-long check-fault demo docs bench fuzz golden \
         install clean deps FORCE

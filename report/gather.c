@@ -618,6 +618,7 @@ int report_gather(struct report **out, struct store *s, const struct gather_opts
 	struct select *chosen;
 
 	r->a = a;
+	r->store = s;
 	r->started = r->ended = NAN;
 	*out = r;
 	if (select_read(&chosen, o->where, NULL, a, e) < 0 || pick_studies(r, s, o->study, e) < 0)

@@ -67,6 +67,7 @@ struct report_row { /* a candidate; numbers are means over its finished runs, NA
 
 struct report {
 	struct arena *a;
+	struct store *store;         /* borrowed: for what is read when it is asked for */
 	struct store_study *studies; /* shown; [0] is the one asked for, or the newest */
 	int n_studies, n_left_out;   /* left out: on other data */
 	struct store_data data;

@@ -2,8 +2,8 @@
 # Installs the packages that are missing on Debian 12/13 or Ubuntu 24.04, through sudo when not root, saying what.
 #   tools/install-deps.sh build    what building and the demo need
 #   tools/install-deps.sh check    also what the tests need
-build="gcc make libcjson-dev libxxhash-dev libsqlite3-dev libdnnl-dev libpng-dev zlib1g-dev gnuplot-nox librsvg2-bin"
-check="libcmocka-dev poppler-utils libxml2-utils python3 python3-torch python3-numpy python3-scipy python3-jsonschema sqlite3 chromium strace"
+build="gcc make libcjson-dev libxxhash-dev libsqlite3-dev libdnnl-dev libpng-dev zlib1g-dev liblapacke-dev libopenblas-serial-dev gnuplot-nox librsvg2-bin"
+check="libcmocka-dev poppler-utils libxml2-utils python3 python3-torch python3-numpy python3-scipy python3-sklearn python3-jsonschema sqlite3 chromium strace"
 wanted=$build
 [ "$1" = check ] && wanted="$build $check"
 
@@ -14,6 +14,7 @@ for p in $wanted; do
 	gcc) command -v cc >/dev/null && continue ;;
 	chromium) command -v chromium >/dev/null || command -v chromium-browser >/dev/null && continue ;;
 	gnuplot-nox) command -v gnuplot >/dev/null && continue ;;
+	libopenblas-serial-dev) [ -n "$(find /usr/lib -maxdepth 3 -name libopenblas.so 2>/dev/null | head -n 1)" ] && continue ;;
 	esac
 	dpkg-query -W -f '${Status}' "$p" 2>/dev/null | grep -q 'ok installed' || missing="$missing $p"
 done

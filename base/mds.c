@@ -1,0 +1,341 @@
+/* base/mds.c - see mds.h. OpenBLAS works with one thread: how it splits sums depends on their number. */
+#include "base/mds.h"
+
+#include <lapacke.h>
+#include <math.h>
+#include <string.h>
+
+#include "base/mem.h"
+#include "base/rng.h"
+
+void openblas_set_num_threads(int n); /* its own header is not on every system's path */
+
+/* ---- turning -------------------------------------------------------------------------------------------- */
+
+static void mean_of(double mean[2], const double (*x)[2], int n)
+{
+	mean[0] = mean[1] = 0;
+	for (int i = 0; i < n; i++)
+		for (int k = 0; k < 2; k++)
+			mean[k] += x[i][k] / n;
+}
+
+static void fix_signs(double (*x)[2], int n)
+{
+	for (int k = 0; k < 2; k++) {
+		double most = 0;
+
+		for (int i = 0; i < n; i++)
+			if (fabs(x[i][k]) > fabs(most) * (1 + 1e-9))
+				most = x[i][k];
+		for (int i = 0; i < n && most < 0; i++)
+			x[i][k] = -x[i][k];
+	}
+}
+
+/* Mean at 0, the axes along the largest and the least spread. */
+static void principal(double (*x)[2], int n)
+{
+	double mean[2], s00 = 0, s01 = 0, s11 = 0, angle;
+
+	mean_of(mean, (const double(*)[2])x, n);
+	for (int i = 0; i < n; i++) {
+		x[i][0] -= mean[0];
+		x[i][1] -= mean[1];
+		s00 += x[i][0] * x[i][0];
+		s01 += x[i][0] * x[i][1];
+		s11 += x[i][1] * x[i][1];
+	}
+	angle = 0.5 * atan2(2 * s01, s00 - s11);
+	for (int i = 0; i < n; i++) {
+		double u = x[i][0], v = x[i][1];
+
+		x[i][0] = cos(angle) * u + sin(angle) * v;
+		x[i][1] = cos(angle) * v - sin(angle) * u;
+	}
+	fix_signs(x, n);
+}
+
+/* ---- classical ------------------------------------------------------------------------------------------ */
+
+void mds_squares(double *squares, const double *d, int n)
+{
+	for (int i = 0; i < n; i++) {
+		double sum = 0;
+
+		for (int j = 0; j < n; j++)
+			sum += d[(size_t)i * (size_t)n + (size_t)j] * d[(size_t)i * (size_t)n + (size_t)j];
+		squares[i] = sum / n;
+	}
+}
+
+/* b = -1/2 J D^2 J */
+static void centre(double *b, const double *d, int n)
+{
+	double *mean = mem_new((size_t)n * sizeof *mean), all = 0;
+
+	mds_squares(mean, d, n);
+	for (int i = 0; i < n; i++)
+		all += mean[i] / n;
+	for (int i = 0; i < n; i++)
+		for (int j = 0; j < n; j++) {
+			size_t at = (size_t)i * (size_t)n + (size_t)j;
+
+			b[at] = -0.5 * (d[at] * d[at] - mean[i] - mean[j] + all);
+		}
+	mem_free(mean);
+}
+
+int mds_classical(double (*y)[2], const double *d, int n, struct err *e)
+{
+	size_t cells = (size_t)n * (size_t)n;
+	int want = n < 2 ? n : 2, found = 0, rc = -1;
+	double *b, *value, *vector;
+	lapack_int *support, info;
+
+	memset(y, 0, (size_t)n * sizeof *y);
+	if (n < 2)
+		return 0;
+	b = block_new(cells * sizeof *b);
+	if (!b)
+		return ERR(e, ERR_RUNTIME, NULL, "there is no memory for a map of %d models", n);
+	value = mem_new((size_t)n * sizeof *value);
+	vector = mem_new(2 * (size_t)n * sizeof *vector);
+	support = mem_new(4 * sizeof *support);
+	centre(b, d, n);
+	openblas_set_num_threads(1);
+	info = LAPACKE_dsyevr(LAPACK_COL_MAJOR, 'V', 'I', 'U', n, b, n, 0, 0, n - want + 1, n, 0, &found, value, vector,
+			      n, support);
+	if (info != 0) {
+		ERR(e, ERR_RUNTIME, NULL, "the map of %d models cannot be computed (LAPACK dsyevr: %d)", n, (int)info);
+		goto out;
+	}
+	for (int i = 0; i < n; i++)
+		for (int k = 0; k < found; k++) /* ascending: the last is the leading one */
+			y[i][k] = vector[(size_t)(found - 1 - k) * (size_t)n + (size_t)i] *
+				  sqrt(fmax(value[found - 1 - k], 0));
+	fix_signs(y, n);
+	rc = 0;
+out:
+	mem_free(support);
+	mem_free(vector);
+	mem_free(value);
+	block_free(b, cells * sizeof *b);
+	return rc;
+}
+
+/* ---- SMACOF --------------------------------------------------------------------------------------------- */
+
+/* The Guttman transform of x: (1/n) B(X) X. Returns the raw stress of x, twice. Rows are independent, so that threads
+ * do not change a bit. */
+static double transform(double (*out)[2], const double (*x)[2], const double *d, int n, double *row)
+{
+	double sum = 0;
+
+#pragma omp parallel for schedule(static)
+	for (int i = 0; i < n; i++) {
+		const double *want = d + (size_t)i * (size_t)n;
+		double u = 0, v = 0, stress = 0;
+
+		for (int j = 0; j < n; j++) {
+			double dx = x[i][0] - x[j][0], dy = x[i][1] - x[j][1], is = sqrt(dx * dx + dy * dy);
+			double share = is > 0 ? want[j] / is : 0;
+
+			u += share * dx;
+			v += share * dy;
+			stress += (is - want[j]) * (is - want[j]);
+		}
+		out[i][0] = u / n;
+		out[i][1] = v / n;
+		row[i] = stress;
+	}
+	for (int i = 0; i < n; i++)
+		sum += row[i];
+	return sum;
+}
+
+double mds_stress(const double (*x)[2], const double *d, int n)
+{
+	double sum = 0;
+
+	for (int i = 0; i < n; i++)
+		for (int j = 0; j < i; j++) {
+			double gap = hypot(x[i][0] - x[j][0], x[i][1] - x[j][1]) - d[(size_t)i * (size_t)n + (size_t)j];
+
+			sum += gap * gap;
+		}
+	return sum;
+}
+
+double mds_stress1(double raw, const double *d, int n)
+{
+	double sum = 0;
+
+	for (int i = 0; i < n; i++)
+		for (int j = 0; j < i; j++)
+			sum += d[(size_t)i * (size_t)n + (size_t)j] * d[(size_t)i * (size_t)n + (size_t)j];
+	return sum > 0 ? sqrt(raw / sum) : 0;
+}
+
+enum { STEPS_MAX = 3000 };
+
+double mds_smacof(double (*x)[2], const double *d, int n, int *steps)
+{
+	double(*next)[2] = mem_new((size_t)(n + 1) * sizeof *next), *row = mem_new((size_t)(n + 1) * sizeof *row);
+	double before = transform(next, (const double(*)[2])x, d, n, row), now;
+	int k = 0;
+
+	for (; k < STEPS_MAX && before > 0; k++) {
+		double(*moved)[2] = next;
+		double was = before;
+
+		memcpy(x, moved, (size_t)n * sizeof *x);
+		now = transform(next, (const double(*)[2])x, d, n, row);
+		before = now;
+		if (!(was - now > 1e-6 * was))
+			break;
+	}
+	if (steps)
+		*steps = k;
+	mem_free(row);
+	mem_free(next);
+	return before / 2;
+}
+
+/* Points at random, as far apart as the distances say. */
+static void scatter(double (*x)[2], const double *d, int n, uint64_t seed)
+{
+	struct rng r;
+	double size = 0;
+
+	for (int i = 0; i < n; i++)
+		size += d[i] / n;
+	rng_init(&r, seed, PURPOSE_SAMPLE);
+	for (int i = 0; i < n; i++)
+		for (int k = 0; k < 2; k++)
+			x[i][k] = size * rng_normal(&r);
+}
+
+/* Fewer for many points: there the classical start is hard to beat, and a start is dear. */
+static int random_starts(int n)
+{
+	return n <= 100 ? 32 : n <= 300 ? 8 : n <= 600 ? 4 : 2;
+}
+
+int mds_map(double (*x)[2], double (*classical)[2], const double *d, int n, double *stress, struct err *e)
+{
+	double(*trial)[2] = mem_new((size_t)(n + 1) * sizeof *trial), best, v;
+	int rc = -1;
+
+	TRY(mds_classical(x, d, n, e));
+	if (classical)
+		memcpy(classical, x, (size_t)n * sizeof *x);
+	best = mds_smacof(x, d, n, NULL);
+	for (int i = 0; i < random_starts(n) && n > 2 && best > 0; i++) {
+		scatter(trial, d, n, (uint64_t)i + 1);
+		v = mds_smacof(trial, d, n, NULL);
+		if (v < best * (1 - 1e-9)) {
+			best = v;
+			memcpy(x, trial, (size_t)n * sizeof *x);
+		}
+	}
+	if (n)
+		principal(x, n);
+	if (stress)
+		*stress = best;
+	rc = 0;
+out:
+	mem_free(trial);
+	return rc;
+}
+
+/* ---- new points ----------------------------------------------------------------------------------------- */
+
+void mds_base(struct mds_base *b, const double (*y)[2], const double *squares, int n)
+{
+	double s00 = 0, s01 = 0, s11 = 0, det;
+
+	memset(b, 0, sizeof *b);
+	b->n = n;
+	b->y = y;
+	b->squares = squares;
+	mean_of(b->mean, y, n);
+	for (int i = 0; i < n; i++) {
+		double u = y[i][0] - b->mean[0], v = y[i][1] - b->mean[1];
+
+		s00 += u * u;
+		s01 += u * v;
+		s11 += v * v;
+	}
+	det = s00 * s11 - s01 * s01;
+	if (det > 1e-12 * s00 * s00 && det > 0) {
+		b->inverse[0][0] = 0.5 * s11 / det;
+		b->inverse[1][1] = 0.5 * s00 / det;
+		b->inverse[0][1] = b->inverse[1][0] = -0.5 * s01 / det;
+	} else if (s00 > 0) { /* all on a line: the first axis, as classical scaling leaves it */
+		b->inverse[0][0] = 0.5 / s00;
+	}
+}
+
+void mds_place(double out[2], const struct mds_base *b, const double *to)
+{
+	double p[2] = { 0, 0 };
+
+	for (int i = 0; i < b->n; i++) {
+		double gap = b->squares[i] - to[i] * to[i];
+
+		p[0] += (b->y[i][0] - b->mean[0]) * gap;
+		p[1] += (b->y[i][1] - b->mean[1]) * gap;
+	}
+	for (int k = 0; k < 2; k++)
+		out[k] = b->inverse[k][0] * p[0] + b->inverse[k][1] * p[1] + b->mean[k];
+}
+
+void mds_settle(double point[2], const double (*x)[2], const double *to, int n)
+{
+	double before = INFINITY;
+
+	for (int step = 0; step < STEPS_MAX && n; step++) {
+		double u = 0, v = 0, stress = 0;
+
+		for (int j = 0; j < n; j++) {
+			double dx = point[0] - x[j][0], dy = point[1] - x[j][1], is = sqrt(dx * dx + dy * dy);
+			double share = is > 0 ? to[j] / is : 0;
+
+			u += x[j][0] + share * dx;
+			v += x[j][1] + share * dy;
+			stress += (is - to[j]) * (is - to[j]);
+		}
+		if (stress <= 0 || !(before - stress > 1e-6 * before))
+			break;
+		before = stress;
+		point[0] = u / n;
+		point[1] = v / n;
+	}
+}
+
+void mds_align(double (*x)[2], const double (*like)[2], int n, double (*more)[2], int n_more)
+{
+	double from[2], to[2], a = 0, b = 0, c = 0, d = 0, turn, mirror, side, angle;
+
+	mean_of(from, (const double(*)[2])x, n);
+	mean_of(to, like, n);
+	for (int i = 0; i < n; i++) {
+		double u = x[i][0] - from[0], v = x[i][1] - from[1], p = like[i][0] - to[0], q = like[i][1] - to[1];
+
+		a += u * p + v * q; /* of a turn */
+		b += u * q - v * p;
+		c += u * p - v * q; /* of a turn after y -> -y */
+		d += u * q + v * p;
+	}
+	turn = hypot(a, b);
+	mirror = hypot(c, d);
+	side = mirror > turn * (1 + 1e-12) ? -1 : 1;
+	angle = side > 0 ? atan2(b, a) : atan2(d, c);
+	for (int i = 0; i < n + n_more; i++) {
+		double *p = i < n ? x[i] : more[i - n], u = p[0] - from[0], v = side * (p[1] - from[1]);
+
+		p[0] = cos(angle) * u - sin(angle) * v + to[0];
+		p[1] = sin(angle) * u + cos(angle) * v + to[1];
+	}
+}
