@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "base/str.h"
 
 enum { LONGEST = 1000, DEEPEST = 60 };
 
@@ -45,21 +46,13 @@ struct reader {
 static uint32_t take(const char **s)
 {
 	const unsigned char *p = (const unsigned char *)*s;
-	int n = p[0] < 0xc2 ? 0 : p[0] < 0xe0 ? 1 : p[0] < 0xf0 ? 2 : p[0] < 0xf5 ? 3 : 0;
-	uint32_t c = p[0] & (0x3fu >> n);
+	int n = str_utf8(*s);
+	uint32_t c = n < 2 ? p[0] : p[0] & (0xffu >> (n + 1));
 
-	(*s)++;
-	if (p[0] < 0x80)
-		return p[0];
-	for (int i = 1; i <= n; i++)
-		if ((p[i] & 0xc0) != 0x80)
-			n = 0;
-		else
-			c = c << 6 | (p[i] & 0x3f);
-	if (!n)
-		return 0x110000u + p[0];
-	*s += n;
-	return c;
+	for (int i = 1; i < n; i++)
+		c = c << 6 | (p[i] & 0x3f);
+	*s += n ? n : 1;
+	return n ? c : 0x110000u + p[0];
 }
 
 static void add_range(struct pattern *p, uint32_t lo, uint32_t hi)

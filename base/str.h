@@ -31,6 +31,9 @@ char *str_real(char *buf, double v);
 /* A seed as it is written in configurations and flags: a decimal text of at most 64 bits ("42"). -1 if it is none. */
 int str_u64(uint64_t *out, const char *s);
 
+/* Bytes of the valid UTF-8 sequence at s (RFC 3629: no overlong forms, no surrogates; NUL is one byte), or 0. */
+int str_utf8(const char *s);
+
 /* "1,234,567"; into buf of at least 32 bytes. */
 char *str_thousands(char *buf, long long v);
 

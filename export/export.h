@@ -12,6 +12,7 @@
 #include "base/err.h"
 
 struct json;
+struct store;
 
 struct export_job { /* all borrowed */
 	const struct graph *graph;
@@ -37,9 +38,11 @@ struct export_job { /* all borrowed */
 struct exporter {
 	const char *name; /* of --to: "pytorch" */
 	const char *help;
-	/* Writes the files. ERR_INVALID if the format cannot express the model, ERR_RUNTIME if a file cannot be
-	 * written. */
+	/* Writes the files of a model. ERR_INVALID if the format cannot express the model, ERR_RUNTIME if a file cannot
+	 * be written. NULL: what is exported is not a model but ... */
 	int (*run)(const struct export_job *job, struct err *e);
+	/* ... what is stored of a run; may be called for many runs with the same folder. */
+	int (*stored)(struct store *s, int64_t run, const char *dir, struct err *e);
 };
 
 extern const struct exporter *const exporters[]; /* NULL-terminated */

@@ -9,22 +9,6 @@
 
 static const char replacement[] = "\xef\xbf\xbd";
 
-/* Length of the valid UTF-8 sequence at s (RFC 3629: no overlong forms, no surrogates), or 0. */
-static int sequence(const unsigned char *s)
-{
-	int n = s[0] < 0x80 ? 1 : s[0] >= 0xc2 && s[0] < 0xe0 ? 2 : (s[0] & 0xf0) == 0xe0 ? 3 : 4;
-
-	if (s[0] >= 0x80 && (s[0] < 0xc2 || s[0] > 0xf4))
-		return 0;
-	for (int i = 1; i < n; i++)
-		if ((s[i] & 0xc0) != 0x80)
-			return 0;
-	if ((s[0] == 0xe0 && s[1] < 0xa0) || (s[0] == 0xed && s[1] > 0x9f) || (s[0] == 0xf0 && s[1] < 0x90) ||
-	    (s[0] == 0xf4 && s[1] > 0x8f))
-		return 0;
-	return n;
-}
-
 /* C0 and C1 controls, and the characters that reverse or hide text (bidirectional overrides, U+2028, BOM). */
 static bool is_control(const unsigned char *s, int n)
 {
@@ -45,7 +29,7 @@ static int next_char(const char **s, const char **text, bool newlines)
 
 	if (!*p)
 		return 0;
-	n = sequence(p);
+	n = str_utf8(*s);
 	*text = *s;
 	*s += n ? n : 1;
 	if (n && (!is_control(p, n) || (newlines && *p == '\n')))
