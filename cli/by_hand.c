@@ -282,7 +282,7 @@ int by_hand_train(struct cli *c, const struct by_hand *h, const struct study *y,
 				    .no_wait = h->no_wait,
 				    .retry_failed = h->retry_failed,
 				    .on_event = progress_event,
-				    .arg = progress_new(c) };
+				    .arg = progress_new(c, y, NULL) };
 	int rc = engine_train(y, kind, items, n, runs, &conf, out, e);
 
 	progress_free(conf.arg);

@@ -11,20 +11,24 @@
 #include "base/str.h"
 #include "cli/target.h"
 #include "export/export.h"
+#include "store/select.h"
 
 enum { CHECK_EXAMPLES = 8 };
 
 struct flags {
-	const char *store, *to, *output, *weights, *data;
+	const char *store, *to, *output, *weights, *data, *where;
+	bool all;
 };
 
 static const struct opt flags[] = {
-	OPT_STR(struct flags, to, "pytorch", "the format: pytorch"),
+	OPT_STR(struct flags, to, "pytorch", "the format: pytorch, tensorboard"),
 	OPT_STR(struct flags, output, NULL, "folder; default: the model's name"),
 	OPT_STR(struct flags, store, NULL, "the store that holds the run"),
 	OPT_STR(struct flags, weights, NULL,
 		"safetensors file; default: the run's, or fresh initial values for a model file"),
 	OPT_STR(struct flags, data, NULL, "data set for the stored check inputs; default: the study's"),
+	OPT_BOOL(struct flags, all, 0, "tensorboard: all runs of the store"),
+	OPT_STR(struct flags, where, NULL, "tensorboard: all runs for which this holds: 'acc > 0.9'"),
 	OPT_END,
 };
 
@@ -151,12 +155,13 @@ static struct json *provenance(struct cli *c, const struct target *t)
 	return v;
 }
 
-static int export_it(struct cli *c, struct job *j, struct err *e)
+static int export_model(struct cli *c, const struct exporter *x, struct job *j, struct err *e)
 {
 	const struct flags *f = c->flags;
-	const struct exporter *x = exporter_find(f->to, e);
 
-	if (!x || cli_target(c, c->args[0], f->store, &j->target, e) < 0)
+	if (c->n_args != 1 || f->all || f->where)
+		return ERR(e, ERR_USAGE, NULL, "--to %s exports one model: nab export MODEL --to %s", x->name, x->name);
+	if (cli_target(c, c->args[0], f->store, &j->target, e) < 0)
 		return -1;
 	if ((f->data || j->target.data_spec) && cli_target_data(c, &j->target, f->data, &j->data, e) < 0)
 		return -1;
@@ -181,10 +186,10 @@ static int export_it(struct cli *c, struct job *j, struct err *e)
 	return 0;
 }
 
-static int run(struct cli *c, struct err *e)
+static int run_model(struct cli *c, const struct exporter *x, struct err *e)
 {
 	struct job j = { 0 };
-	int rc = export_it(c, &j, e);
+	int rc = export_model(c, x, &j, e);
 
 	json_free(j.about);
 	mem_free(j.input);
@@ -194,15 +199,89 @@ static int run(struct cli *c, struct err *e)
 	return rc;
 }
 
+/* ---- stored runs ---------------------------------------------------------------------------------------- */
+
+/* Those that were named, and with --all or --where the others; a run is written once. */
+static int pick_runs(struct cli *c, struct store *s, int64_t **runs, int *n, struct err *e)
+{
+	const struct flags *f = c->flags;
+	struct store_item *items = NULL;
+	struct select *chosen;
+	int all = 0;
+
+	*n = 0;
+	if (select_read(&chosen, f->where, NULL, c->arena, e) < 0)
+		return -1;
+	if ((f->all || f->where) && (store_list(s, &(struct store_query){ 0 }, &items, &all, c->arena, e) < 0 ||
+				     select_apply(chosen, s, items, &all, false, e) < 0))
+		return -1;
+	*runs = ARENA_ARRAY(c->arena, int64_t, c->n_args + all + 1);
+	for (int i = 0; i < c->n_args; i++)
+		if (store_resolve(s, c->args[i], 0, &(*runs)[(*n)++], e) < 0)
+			return -1;
+	for (int i = 0; i < all; i++)
+		(*runs)[(*n)++] = items[i].run.id;
+	return 0;
+}
+
+static int export_runs(struct cli *c, const struct exporter *x, struct store *s, struct err *e)
+{
+	const struct flags *f = c->flags;
+	const char *dir = f->output ? f->output : x->name;
+	int64_t *runs;
+	int n;
+
+	if (pick_runs(c, s, &runs, &n, e) < 0)
+		return -1;
+	for (int i = 0; i < n; i++)
+		if (x->stored(s, runs[i], dir, e) < 0)
+			return -1;
+	if (n)
+		printf("%s\n", dir);
+	else if (!c->quiet)
+		fputs("no runs\n", stderr);
+	if (n)
+		cli_next(c, "%s --logdir %s", x->name, dir);
+	return 0;
+}
+
+static int run_stored(struct cli *c, const struct exporter *x, struct err *e)
+{
+	const struct flags *f = c->flags;
+	struct store *s;
+	int rc;
+
+	if (!c->n_args && !f->all && !f->where)
+		return ERR(e, ERR_USAGE, NULL, "name the runs, or give --all or --where");
+	if (f->weights || f->data)
+		return ERR(e, ERR_USAGE, f->weights ? "--weights" : "--data", "--to %s takes what is stored", x->name);
+	if (cli_open_store(c, f->store, &s, e) < 0)
+		return -1;
+	rc = export_runs(c, x, s, e);
+	store_close(s);
+	return rc;
+}
+
+static int run(struct cli *c, struct err *e)
+{
+	const struct flags *f = c->flags;
+	const struct exporter *x = exporter_find(f->to, e);
+
+	if (!x)
+		return -1;
+	return x->stored ? run_stored(c, x, e) : run_model(c, x, e);
+}
+
 const struct command command_export = {
 	.name = "export",
-	.usage = "MODEL [flags]",
-	.help = "write a model as readable code and weights of a framework",
+	.usage = "MODEL... [flags]",
+	.help = "write a model as readable code of a framework, or stored runs for TensorBoard",
 	.more = "  nab export best --store fashion.db --to pytorch -o best/\n"
-		"  python3 best/model.py --check",
+		"  python3 best/model.py --check\n"
+		"  nab export --all --to tensorboard -o logs/\n"
+		"  tensorboard --logdir logs/",
 	.flags = flags,
 	.flags_size = sizeof(struct flags),
-	.min_args = 1,
-	.max_args = 1,
+	.max_args = -1,
 	.run = run,
 };

@@ -65,7 +65,7 @@ static int run_search(struct cli *c, struct err *e)
 		cli_add_text(&c->set, arena_printf(c->arena, "limits.max_disk=%lld", (long long)f->max_disk), c->arena);
 	if (cli_load_study(c, c->args[0], true, &y, e) < 0)
 		return -1;
-	conf.arg = progress_new(c);
+	conf.arg = progress_new(c, &y, f->store);
 	rc = engine_search(&y, &conf, &out, e);
 	progress_free(conf.arg);
 	if (rc < 0 && e->code == ERR_INTERRUPTED && out.signal)

@@ -10,6 +10,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/str.h"
+#include "cli/run_log.h"
 
 enum { SLOTS = 256, PLAIN_EVERY_S = 30 };
 
@@ -23,6 +24,7 @@ struct slot {
 
 struct progress {
 	const struct cli *cli;
+	struct run_log *log;
 	bool live; /* a terminal that can be redrawn */
 	struct slot slots[SLOTS];
 	int n_slots, drawn; /* lines on the screen now */
@@ -31,11 +33,12 @@ struct progress {
 	char best_label[64];
 };
 
-struct progress *progress_new(const struct cli *c)
+struct progress *progress_new(const struct cli *c, const struct study *y, const char *store)
 {
 	struct progress *p = mem_new(sizeof *p);
 
 	p->cli = c;
+	p->log = run_log_new(y, store);
 	p->live = !c->quiet && isatty(STDERR_FILENO) && strcmp(c->color, "never");
 	p->best = (double)NAN;
 	p->eta = (double)NAN;
@@ -216,6 +219,7 @@ void progress_event(void *arg, const struct engine_event *v)
 	struct progress *p = arg;
 	struct str t = { 0 };
 
+	run_log_event(p->log, v);
 	p->done = v->done;
 	p->total = v->total;
 	p->eta = v->eta;
@@ -262,5 +266,6 @@ void progress_free(struct progress *p)
 		return;
 	if (p->live)
 		erase(p);
+	run_log_free(p->log);
 	mem_free(p);
 }

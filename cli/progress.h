@@ -6,9 +6,12 @@
 #include "cli/cli.h"
 #include "engine/engine.h"
 
+struct study;
+
 struct progress;
 
-struct progress *progress_new(const struct cli *c);
+/* Of the study (whose logs are written, too) in the store at this path; NULL: the study's own. */
+struct progress *progress_new(const struct cli *c, const struct study *y, const char *store);
 void progress_free(struct progress *p);                     /* leaves the terminal on a fresh line; accepts NULL */
 void progress_event(void *p, const struct engine_event *v); /* an engine_conf.on_event */
 

@@ -55,6 +55,7 @@ const struct opt study_opts[] = {
 	OPT_INT(struct study, threads, 1, 1, 1024, "threads of one slot"),
 	OPT_BOOL(struct study, tune, 0, "measure the backend's algorithm choices instead of following its rule"),
 	OPT_GROUP(struct study, limits, limits_opts, "what runs may take"),
+	OPT_STRS(struct study, log, "also written while training: tensorboard (into STORE.tensorboard/)"),
 	OPT_END
 };
 
@@ -239,6 +240,15 @@ static int check_devices(const struct study *y, const struct json *doc, const st
 	return 0;
 }
 
+static int check_log(const struct study *y, const struct json *doc, const struct json_in *in)
+{
+	for (int i = 0; i < y->log.n; i++)
+		if (strcmp(y->log.v[i], "tensorboard"))
+			return json_bad(in, json_get(doc, "log"), "unknown log \"%s\": there is \"tensorboard\"",
+					y->log.v[i]);
+	return 0;
+}
+
 static int check_name(const struct study *y, const struct json *doc, const struct json_in *in)
 {
 	if (!y->study || !y->study[0])
@@ -346,6 +356,7 @@ int study_read(struct study *y, const struct json *doc, const char *dir, const s
 	rc |= check_objective(y, doc, in);
 	rc |= check_backend(y, doc, in);
 	rc |= check_devices(y, doc, in);
+	rc |= check_log(y, doc, in);
 	if (rc < 0)
 		return -1;
 	render(y, a);
@@ -391,7 +402,7 @@ struct opt_strs study_default_devices(int threads, struct arena *a)
 /* A copy without what may change: budgets, places. Caller frees. */
 static struct json *fixed_part(const struct json *doc)
 {
-	static const char *const top[] = { "stop", "devices", "store" };
+	static const char *const top[] = { "stop", "devices", "store", "log" };
 	static const char *const limits[] = { "max_disk", "silence", "disk_wait", "attempts", "checkpoint_every" };
 	struct json *out = json_copy(doc), *part;
 

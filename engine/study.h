@@ -10,7 +10,7 @@
  * data set absolute: the rendered document needs no file but the data. What is rendered reads back as itself.
  *
  * A study is what was stored. Running it again resumes it: budgets ("stop", search.candidates), "devices", "store",
- * "limits" may have been changed, any other difference is an error (study_difference()).
+ * "limits", "log" may have been changed, any other difference is an error (study_difference()).
  */
 #ifndef NAB_ENGINE_STUDY_H
 #define NAB_ENGINE_STUDY_H
@@ -63,6 +63,7 @@ struct study {
 	int threads; /* of one slot */
 	bool tune;   /* measure the backend's algorithm choices */
 	struct study_limits limits;
+	struct opt_strs log; /* what cli/ writes beside the store while runs train: "tensorboard" */
 
 	/* from the above */
 	struct dataset_spec spec;

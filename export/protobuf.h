@@ -15,7 +15,8 @@ void pb_int(struct str *out, int field, int64_t v); /* int32, int64, enum, bool 
 void pb_float(struct str *out, int field, float v);
 void pb_double(struct str *out, int field, double v);
 void pb_bytes(struct str *out, int field, const void *data, size_t n);
-void pb_text(struct str *out, int field, const char *s);          /* NULL: left out; readers refuse broken UTF-8, which becomes '?' */
+void pb_text(struct str *out, int field,
+	     const char *s); /* NULL: left out; readers refuse broken UTF-8, which becomes '?' */
 void pb_message(struct str *out, int field, struct str *message); /* which is then empty */
 
 #endif

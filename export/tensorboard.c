@@ -181,7 +181,7 @@ static void put_start(struct writer *w, const struct store_item *it, struct aren
 	json_put(about, "seed", json_str(arena_printf(a, "%llu", (unsigned long long)it->run.seed)));
 	json_put(about, "origin", json_str(store_origin_names[it->candidate.origin]));
 	flatten(&start, NULL, about, a);
-	pb_text(&start, 4, it->candidate.label); /* replicates of a candidate are one group */
+	pb_text(&start, 4, arena_printf(a, "%s/%s", it->study, it->candidate.label ? it->candidate.label : "?"));
 	pb_double(&start, 5, w->start);
 	hparams_value(w, "_hparams_/session_start_info", HPARAMS_START, &start);
 	json_free(about);
