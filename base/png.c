@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "base/str.h"
 
 enum { SIDE_MAX = 16384 };
 
@@ -140,13 +141,38 @@ void picture_release(struct picture *p)
 	memset(p, 0, sizeof *p);
 }
 
-static int encode(png_structp png, png_infop info, FILE *f, const struct picture *p, uint8_t *row)
+struct writer {
+	struct str *out;
+	char why[120];
+};
+
+static void on_write_error(png_structp png, png_const_charp text)
+{
+	struct writer *w = png_get_error_ptr(png);
+
+	snprintf(w->why, sizeof w->why, "%s", text);
+	png_longjmp(png, 1);
+}
+
+static void on_write(png_structp png, png_bytep from, size_t n)
+{
+	struct writer *w = png_get_io_ptr(png);
+
+	str_addn(w->out, (const char *)from, n);
+}
+
+static void on_flush(png_structp png)
+{
+	(void)png;
+}
+
+static int encode(png_structp png, png_infop info, struct writer *w, const struct picture *p, uint8_t *row)
 {
 	size_t plane = (size_t)p->height * (size_t)p->width;
 
 	if (setjmp(png_jmpbuf(png)))
 		return -1;
-	png_init_io(png, f);
+	png_set_write_fn(png, w, on_write, on_flush);
 	png_set_IHDR(png, info, (png_uint_32)p->width, (png_uint_32)p->height, 8,
 		     p->channels == 3 ? PNG_COLOR_TYPE_RGB : PNG_COLOR_TYPE_GRAY, PNG_INTERLACE_NONE,
 		     PNG_COMPRESSION_TYPE_DEFAULT, PNG_FILTER_TYPE_DEFAULT);
@@ -163,25 +189,31 @@ static int encode(png_structp png, png_infop info, FILE *f, const struct picture
 	return 0;
 }
 
+int picture_encode(struct str *out, const struct picture *p, struct err *e)
+{
+	struct writer w = { .out = out };
+	uint8_t *row = mem_new((size_t)p->width * (size_t)p->channels);
+	png_structp png = png_create_write_struct(PNG_LIBPNG_VER_STRING, &w, on_write_error, on_warning);
+	png_infop info = png ? png_create_info_struct(png) : NULL;
+	int rc = info ? encode(png, info, &w, p, row) : -1;
+
+	png_destroy_write_struct(&png, &info);
+	mem_free(row);
+	return rc < 0 ? ERR(e, ERR_RUNTIME, NULL, "the picture cannot be encoded: %s", w.why) : 0;
+}
+
 int picture_write(const char *path, const struct picture *p, struct err *e)
 {
-	struct reader r = { 0 }; /* only its message is used */
-	uint8_t *row = mem_new((size_t)p->width * (size_t)p->channels);
-	FILE *f = fopen(path, "wb");
-	png_infop info;
-	int rc = -1;
+	struct str png = { 0 };
+	FILE *f = NULL;
+	int rc = picture_encode(&png, p, e);
 
-	if (!f) {
-		mem_free(row);
-		return ERR(e, ERR_RUNTIME, path, "cannot be written: %s", strerror(errno));
+	if (rc == 0) {
+		f = fopen(path, "wb");
+		rc = f && fwrite(png.s, 1, png.len, f) == png.len ? 0 : -1;
 	}
-	r.png = png_create_write_struct(PNG_LIBPNG_VER_STRING, &r, on_error, on_warning);
-	info = r.png ? png_create_info_struct(r.png) : NULL;
-	if (info)
-		rc = encode(r.png, info, f, p, row);
-	png_destroy_write_struct(&r.png, &info);
-	mem_free(row);
-	if (fclose(f) != 0)
+	if (f && fclose(f) != 0)
 		rc = -1;
-	return rc < 0 ? ERR(e, ERR_RUNTIME, path, "cannot be written: %s", r.why[0] ? r.why : strerror(errno)) : 0;
+	str_release(&png);
+	return rc < 0 ? ERR(e, ERR_RUNTIME, path, "cannot be written: %s", strerror(errno)) : 0;
 }

@@ -7,6 +7,8 @@
 
 #include "base/err.h"
 
+struct str;
+
 struct picture {
 	int channels, height, width; /* channels: 1 (gray) or 3 (RGB) */
 	uint8_t *data;               /* [channels][height][width], freed by picture_release() */
@@ -20,7 +22,9 @@ int picture_decode(struct picture *out, const void *png, size_t len, enum pictur
 		   struct err *e);
 void picture_release(struct picture *p); /* accepts a zeroed struct */
 
-/* Writes data[channels][height][width] as an 8-bit PNG. */
+/* Appends data[channels][height][width] as an 8-bit PNG. */
+int picture_encode(struct str *out, const struct picture *p, struct err *e);
+/* The same into a file. */
 int picture_write(const char *path, const struct picture *p, struct err *e);
 
 #endif

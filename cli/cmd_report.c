@@ -9,7 +9,7 @@
 
 struct flags {
 	const char *store, *study, *output, *where;
-	int top;
+	int top, images;
 	bool figures;
 };
 
@@ -19,6 +19,8 @@ static const struct opt flags[] = {
 	OPT_STR(struct flags, study, NULL, "the study; default: the newest"),
 	OPT_STR(struct flags, where, NULL, "only models for which this holds: 'acc > 0.9 and params < 100k'"),
 	OPT_INT(struct flags, top, 0, 0, 100000, "models with charts and details, best first; 0: 50"),
+	OPT_INT(struct flags, images, -1, -1, 1000000,
+		"pictures of examples on the page; 0: none; -1: up to 2000, if the data are not large"),
 	OPT_BOOL(struct flags, figures, 1, "also figures by gnuplot, with their scripts and data"),
 	OPT_END,
 };
@@ -30,6 +32,7 @@ static int write(struct cli *c, struct store *s, struct report_made *made, struc
 	struct report_opts o = { .dir = arena_printf(c->arena, "%.*s",
 						     (int)(n > 1 && f->output[n - 1] == '/' ? n - 1 : n), f->output),
 				 .top = f->top,
+				 .images = f->images,
 				 .where = f->where,
 				 .no_figures = !f->figures };
 	struct store_study y;

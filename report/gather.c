@@ -13,6 +13,7 @@
 #include "base/stats.h"
 #include "base/str.h"
 #include "report/escape.h"
+#include "report/examples.h"
 #include "report/snac.h"
 #include "store/select.h"
 
@@ -89,6 +90,7 @@ static int read_truth(struct report *r, struct store *s, struct store_truth *t, 
 		*t = (struct store_truth){ 0 };
 		return 0;
 	}
+	r->examples = examples_new(t->label, t->n, r->n_classes, r->a);
 	r->n_slices = t->n_slices;
 	r->slices = ARENA_ARRAY(r->a, struct report_slice, t->n_slices + 1);
 	for (int k = 0; k < t->n_slices; k++) {
@@ -574,6 +576,7 @@ static int read_evaluation(struct report *r, struct store *s, const struct store
 	if (copy)
 		memcpy(copy, v.confusion, bytes);
 	count_slices(r, t, u, &v);
+	examples_count(r->examples, v.predicted, v.n);
 	u->val = v;
 	u->val.confusion = copy;
 	u->val.predicted = NULL;

@@ -12,6 +12,8 @@ struct arena;
 struct graph;
 struct json;
 
+struct examples;
+
 struct report_run {
 	struct store_item item;
 	struct store_epoch *epochs;
@@ -75,6 +77,7 @@ struct report {
 	const char **classes;
 	int n_classes;
 	int64_t n_validation;
+	struct examples *examples; /* what the finished runs say of each, or NULL: no truth is stored */
 	struct report_slice *slices;
 	int n_slices;
 	bool classify; /* accuracies are shares of examples: intervals make sense */

@@ -21,6 +21,7 @@ struct page { /* what views may read */
 	struct store *store; /* open for reading, or NULL: then a view leaves out what it needs it for */
 	const char *cache;   /* path of the cache file beside the store, or NULL */
 	struct arena *a;
+	int images; /* pictures of examples at most; below 0: some, if the data are not large */
 };
 
 struct page_view {

@@ -115,7 +115,7 @@ int report_write(struct store *s, const struct report_opts *o, struct report_mad
 	TRY(write_tables(r, o->dir, e));
 	TRY(write_charts(r, o->dir, e));
 	TRY(write_figures(r, o, made, e));
-	TRY(write_page(&(struct page){ r, s, NULL, a }, o->dir,
+	TRY(write_page(&(struct page){ r, s, NULL, a, o->images }, o->dir,
 		       e)); /* last: who sees the page finds what it stands beside */
 	snprintf(made->index, sizeof made->index, "%s/index.html", o->dir);
 	made->models = r->n_rows;

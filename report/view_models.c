@@ -1,4 +1,4 @@
-/* report/view_models.c - the page: every detail of a model. */
+/* report/view_models.c - the page: every detail of a model, one at a time (report/page/models.js draws it). */
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
@@ -9,9 +9,13 @@
 #include "report/canvas.h"
 #include "report/gather.h"
 #include "report/html.h"
+#include "report/model_pack.h"
 #include "report/page.h"
 #include "report/plots.h"
 #include "report/snac.h"
+#include "store/store.h"
+
+enum { STILL = 3 }; /* models that are there without a script */
 
 static void header(struct str *out, const struct report *r, const struct report_row *w)
 {
@@ -101,17 +105,6 @@ static void curves(struct str *out, const struct report *r, const struct report_
 		str_add(out, "</div>");
 	}
 	str_add(out, "</div>");
-}
-
-static void classes(struct str *out, const struct report *r, const struct report_row *w)
-{
-	if (!w->best || !w->best->val.confusion || w->best->val.classes != r->n_classes)
-		return;
-	str_addf(out,
-		 "<div class=\"two js-only\" hidden><div><h4>Confusion <span class=\"dim\">rows: true class%s</span>"
-		 "</h4><div class=\"confusion\"></div></div><div><h4>Accuracy by class <span class=\"dim\">bar: 95 %% "
-		 "interval</span></h4><div class=\"bars\"></div></div></div>",
-		 w->n_done > 1 ? ", summed over seeds" : "");
 }
 
 static void findings(struct str *out, const struct report_row *w)
@@ -237,7 +230,7 @@ static void model(struct str *out, const struct report *r, int row)
 {
 	const struct report_row *w = &r->rows[row];
 
-	str_addf(out, "<article class=\"model card pad\" id=\"model-%d\">", row);
+	str_add(out, "<article class=\"model card pad\">");
 	header(out, r, w);
 	str_add(out, "<p class=\"note\">");
 	html_text(out, w->summary);
@@ -245,76 +238,67 @@ static void model(struct str *out, const struct report *r, int row)
 	tiles(out, r, w);
 	chart(out, r, w);
 	curves(out, r, w);
-	classes(out, r, w);
 	findings(out, w);
 	layers(out, w);
 	runs(out, w);
 	str_add(out, "</article>\n");
 }
 
+/* Without a script, and on paper without one, the best few are all there is to see. */
 static void models(struct str *out, const struct page *p)
 {
 	const struct report *r = p->r;
+	int shown = 0;
 
 	if (!r->n_detailed)
 		return;
-	str_add(out, "<div class=\"bar js-only noprint\" hidden><label class=\"k\" "
-		     "for=\"pick\">model</label><select id=\"pick\">");
-	for (int i = 0; i < r->n_ranked; i++) {
-		if (!r->rows[i].detailed)
-			continue;
-		str_addf(out, "<option value=\"%d\">", i);
-		html_text(out, r->rows[i].label);
-		str_addf(out, " (%.2f %%)</option>", 100 * r->rows[i].accuracy);
-	}
-	str_add(out, "</select></div>\n");
-	for (int i = 0; i < r->n_ranked; i++)
-		if (r->rows[i].detailed)
+	str_add(out, "<div id=\"inspect\" class=\"js-only\" hidden></div>\n<div class=\"still\">");
+	for (int i = 0; i < r->n_rows && shown < STILL; i++)
+		if (r->rows[i].detailed) {
 			model(out, r, i);
-	if (r->n_detailed < r->n_ranked)
-		str_addf(out, "<p class=\"note\">Details of the best %d of %d models; --top shows more.</p>",
-			 r->n_detailed, r->n_ranked);
+			shown++;
+		}
+	if (shown < r->n_rows)
+		str_addf(out,
+			 "<p class=\"note\">The best %d of %d models; where scripts run, every one can be chosen.</p>",
+			 shown, r->n_rows);
+	str_add(out, "</div>");
 }
 
-/* ---- data: confusion matrices of the detailed rows, summed over their finished runs ----------------------- */
+/* ---- data ----------------------------------------------------------------------------------------------- */
 
-static bool has_matrix(const struct report *r, const struct report_row *w)
+/* Of every row the best run, else the last: what commands may call the model by. */
+static void all_runs(struct str *out, const struct report *r)
 {
-	bool known = w->n_done > 0 && r->n_classes > 0;
+	str_add(out, "\"run\":[");
+	for (int i = 0; i < r->n_rows; i++) {
+		const struct report_row *w = &r->rows[i];
+		const struct report_run *u = w->best ? w->best : &w->runs[w->n_runs - 1];
 
-	for (int i = 0; i < w->n_runs; i++)
-		if (w->runs[i].item.run.state == STATE_DONE)
-			known = known && w->runs[i].val.confusion && w->runs[i].val.classes == r->n_classes;
-	return known;
-}
-
-static void matrix(struct str *out, const struct report *r, const struct report_row *w)
-{
-	int n = r->n_classes;
-
-	for (int c = 0; c < n * n; c++) {
-		int64_t sum = 0;
-
-		for (int i = 0; i < w->n_runs; i++)
-			if (w->runs[i].item.run.state == STATE_DONE)
-				sum += w->runs[i].val.confusion[c];
-		str_addf(out, "%s%lld", c == 0 ? "[[" : c % n == 0 ? "],[" : ",", (long long)sum);
+		str_addf(out, "%s%lld", i ? "," : "", (long long)u->item.run.id);
 	}
-	str_add(out, "]]");
+	str_addc(out, ']');
 }
 
 static void data(struct str *out, const struct page *p)
 {
 	const struct report *r = p->r;
+	struct model_packer *k = model_packer_new(p);
 	int n = 0;
 
-	str_addc(out, '{');
+	str_add(out, "{\"store\":");
+	json_quote(out, p->store ? store_path(p->store) : "nab.db");
+	str_add(out, ",\n");
+	all_runs(out, r);
+	str_add(out, ",\n\"rows\":{");
 	for (int i = 0; i < r->n_rows; i++)
-		if (r->rows[i].detailed && has_matrix(r, &r->rows[i])) {
-			str_addf(out, "%s\"%d\":", n++ ? ",\n" : "", i);
-			matrix(out, r, &r->rows[i]);
+		if (r->rows[i].detailed) {
+			str_addf(out, "%s\"%d\":\"", n++ ? ",\n" : "", i);
+			model_pack(out, k, i);
+			str_addc(out, '"');
 		}
-	str_addc(out, '}');
+	str_add(out, "}}");
+	model_packer_free(k);
 }
 
 const struct page_view view_models = { .id = "models", .title = "Models", .html = models, .data = data };

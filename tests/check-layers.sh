@@ -41,7 +41,7 @@ law report base arch dataset store
 law export base arch dataset store
 home 'cjson/' base/json.c
 home 'xxhash' base/hash.c
-home 'zlib' base/file.c base/png.c
+home 'zlib' base/file.c base/pack.c base/png.c
 home 'png\.h' base/png.c
 home '(lapacke|cblas|openblas)' base/mds.c
 home 'sqlite3' $(echo store/*.c store/*.h)

@@ -6,7 +6,7 @@ nab.view("cost", function (section) {
 	function show() {
 		var row = nab.state.hover >= 0 ? nab.state.hover : nab.state.current, list, chart;
 		if (row < 0) return;
-		chart = document.querySelector("#model-" + row + " .snac svg") || document.querySelector("#board tr[data-row='" + row + "'] .a svg");
+		chart = nab.chart(row) || document.querySelector("#board tr[data-row='" + row + "'] .a svg");
 		card.replaceChildren(nab.make("h3", rows.label[row]),
 			nab.make("div", { class: "dim" }, rows.origin[row] + (nab.placeText(row) ? ", rank " + nab.placeText(row) : "")));
 		if (chart) card.appendChild(chart.cloneNode(true));

@@ -1,56 +1,202 @@
-/* report/page/models.js - the models in detail, one at a time: confusion matrix, accuracy by class. */
+/* report/page/models.js - the model that is looked at (nab.state.current), in full where the page carries it.
+ *
+ * nab.model(row) is what the page knows of a detailed model (report/model_pack.h), or null; nab.chart(row) its SNAC as
+ * an element of its own, or null.
+ */
+nab.model = (function () {
+	"use strict";
+	var packed = nab.data.models ? nab.data.models.rows : {}, kept = [];
+	return function (row) { /* the last few stay unpacked */
+		for (var i = 0; i < kept.length; i++) if (kept[i].row === row) return kept[i].model;
+		if (!packed[row]) return null;
+		kept.unshift({ row: row, model: JSON.parse(nab.unpack(packed[row])) });
+		kept.length = Math.min(kept.length, 12);
+		return kept[0].model;
+	};
+})();
+
+/* Markup of our own program, parsed as a picture: nothing in it can run. */
+nab.markup = function (text) {
+	"use strict";
+	var doc = new DOMParser().parseFromString(text.replace("<svg ", "<svg xmlns=\"http:/" + "/www.w3.org/2000/svg\" "), "image/svg+xml");
+	return document.importNode(doc.documentElement, true);
+};
+nab.chart = function (row) {
+	"use strict";
+	var m = nab.model(row);
+	return m && m.svg ? nab.markup(m.svg) : null;
+};
+
 nab.view("models", function (section, data) {
 	"use strict";
-	var pick = document.getElementById("pick"), percent = nab.format.percent;
+	var make = nab.make, rows = nab.rows, f = nab.format, known = nab.known, box = document.getElementById("inspect"), children = {};
 
-	function confusion(row, box) {
-		var m = data[row], n = nab.data.classes.length, table, tr, head;
-		if (!m || n > 40) { box.textContent = m ? "Too many classes to draw." : "Not recorded."; return; }
-		table = nab.make("table"); head = nab.make("tr");
-		head.appendChild(nab.make("th"));
-		nab.data.classes.forEach(function (c) { var t = nab.make("th", c); t.title = c; head.appendChild(t); });
-		table.appendChild(nab.make("thead")).appendChild(head);
-		var body = table.appendChild(nab.make("tbody"));
-		m.forEach(function (line, i) {
-			var sum = line.reduce(function (a, b) { return a + b; }, 0), t;
-			tr = body.appendChild(nab.make("tr"));
-			t = tr.appendChild(nab.make("th", nab.data.classes[i])); t.title = nab.data.classes[i];
-			line.forEach(function (v, k) {
-				var share = sum ? v / sum : 0, td = tr.appendChild(nab.make("td", v || "\u00b7"));
-				td.title = v + " of " + sum + " \u201c" + nab.data.classes[i] + "\u201d taken for \u201c" + nab.data.classes[k] + "\u201d (" + percent(share) + " %)";
-				td.style.background = i === k ? "rgba(47,109,181," + (0.08 + 0.72 * share) + ")" :
-					v ? "rgba(226,96,40," + Math.min(0.85, 0.08 + 2.4 * share) + ")" : "transparent";
-				if ((i === k && share > 0.6) || (i !== k && share > 0.25)) td.style.color = "#fff";
-				if (!v) td.style.color = "var(--muted)";
-			});
-		});
-		box.replaceChildren(table);
+	rows.parent.forEach(function (p, row) { if (known(p)) (children[p] = children[p] || []).push(row); });
+
+	/* ---- words and numbers ---- */
+	function tile(k, v, d) { return make("div", { class: "tile card" }, make("div", { class: "k" }, k), make("div", { class: "v" }, v || "\u2013"), make("div", { class: "d" }, d || "")); }
+	function merit(v) { return !known(v) ? "" : nab.data.classify ? f.percent(v) + " %" : String(+v.toPrecision(4)); }
+	function tiles(row) {
+		var judged = nab.selective() ? nab.judge(row) : null;
+		return make("div", { class: "tiles small" },
+			tile(nab.data.classify ? "validation accuracy" : "validation metric", merit(rows.accuracy[row]), known(rows.low[row]) ? "95 %: " + f.percent(rows.low[row]) + " \u2013 " + f.percent(rows.high[row]) : ""),
+			judged ? tile(nab.judgedBy(), merit(judged.value), "95 %: " + f.percent(judged.low) + " \u2013 " + f.percent(judged.high)) : null,
+			tile("training " + (nab.data.classify ? "accuracy" : "metric"), merit(rows.train[row]), "of the final weights"),
+			tile("parameters", f.whole(rows.params[row]), f.whole(rows.bytes[row]) + " bytes in fp32"),
+			tile("multiply-adds", f.whole(rows.macs[row]), rows.layers[row] + " layers, depth " + rows.depth[row]),
+			tile("training", f.seconds(rows.seconds[row]), known(rows.epochs[row]) ? +rows.epochs[row].toPrecision(3) + " epochs" + (rows.seeds[row] > 1 ? ", mean of " + rows.seeds[row] + " seeds" : "") : ""),
+			tile("best epoch", merit(rows.best[row]), "optimistic: chosen afterwards"),
+			known(rows.test[row]) ? tile("test " + (nab.data.classify ? "accuracy" : "metric"), merit(rows.test[row]), "read by nab test") : null);
 	}
-	function bars(row, box) {
-		var m = data[row];
-		if (!m) { box.textContent = "Not recorded."; return; }
-		box.replaceChildren();
-		m.forEach(function (line, i) {
-			var k = nab.rows.seeds[row], n = line.reduce(function (a, b) { return a + b; }, 0) / k;
-			var p = n ? line[i] / k / n : 0, w = nab.wilson(line[i] / k, n);
-			var l = nab.make("span", { class: "l" }, nab.data.classes[i]), t = nab.make("span", { class: "t" }), f = nab.make("i"), u = nab.make("u");
-			l.title = nab.data.classes[i];
-			f.style.width = 100 * p + "%";
-			u.style.left = 100 * w[0] + "%";
-			u.style.width = 100 * (w[1] - w[0]) + "%";
-			t.title = percent(p) + " % of " + n + ", 95 % interval " + percent(w[0]) + " to " + percent(w[1]);
-			t.append(f, u);
-			box.append(l, t, nab.make("span", percent(p)));
+	function header(row) {
+		var pinned = nab.state.pinned.indexOf(row) >= 0;
+		return make("header", make("h3", rows.label[row]), rows.origin[row] === "baseline" ? make("span", { class: "badge baseline" }, "baseline") : null,
+			rows.front[row] ? make("span", { class: "badge front" }, "Pareto front") : null, rows.inherited[row] ? make("span", { class: "badge" }, "inherited weights") : null,
+			rows.state[row] !== "done" ? make("span", { class: "badge bad" }, rows.state[row]) : null,
+			nab.placeText(row) ? make("span", { class: "dim" }, "rank " + nab.placeText(row) + " of " + nab.data.ranked) : null,
+			make("span", { class: "dim" }, nab.data.studies.length > 1 ? nab.data.studies[rows.study[row]] : ""), make("span", { class: "dim mono" }, rows.hash[row]),
+			make("span", { class: "space" }), make("button", { class: "pin noprint", "aria-pressed": String(pinned), on: { click: function () { nab.pin(row); } } }, pinned ? "pinned" : "pin"));
+	}
+	function part(title, dim) { return make("div", { class: "part" }, make("h4", title, dim ? make("span", { class: "dim" }, " " + dim) : null), Array.prototype.slice.call(arguments, 2)); }
+	function points(v) { return (v >= 0 ? "+" : "\u2212") + Math.abs(100 * v).toFixed(2) + " points"; }
+
+	/* What the numbers say, then what the training found. */
+	function diagnosis(m, row) {
+		var done = m.runs.filter(function (r) { return r.state === "done"; }), out = [], gap = rows.train[row] - rows.accuracy[row], said = {}, worst, best;
+		if (nab.data.classify && known(rows.train[row]) && known(rows.accuracy[row]))
+			out.push(gap > 0.05 ? "It knows its training examples " + (100 * gap).toFixed(1) + " points better than new ones: it over-fits; regularise, augment, or make it smaller." :
+				gap < -0.02 ? "It does better on validation than in training (" + (-100 * gap).toFixed(1) + " points): dropout and augmentation make training harder than judging." :
+				"Training and validation accuracy lie " + Math.abs(100 * gap).toFixed(1) + " points apart: no sign of over-fitting.");
+		if (done.length > 1 && nab.data.classify) {
+			worst = Math.min.apply(null, done.map(function (r) { return r.val; }));
+			best = Math.max.apply(null, done.map(function (r) { return r.val; }));
+			out.push("Its " + done.length + " seeds lie between " + f.percent(worst) + " and " + f.percent(best) + " %: differences to other models below " + (100 * (best - worst)).toFixed(1) + " points mean little.");
+		}
+		if (m.confusion && nab.data.classes.length > 1) {
+			var c = nab.confusion.measures(m).filter(function (d) { return d.n >= 10 && known(d.recall); }).sort(function (a, b) { return a.recall - b.recall; });
+			if (c.length > 1) out.push("Hardest class: \u201c" + nab.examples.name(c[0].c) + "\u201d, " + (100 * c[0].recall).toFixed(1) + " % recognised; easiest: \u201c" + nab.examples.name(c[c.length - 1].c) + "\u201d, " + (100 * c[c.length - 1].recall).toFixed(1) + " %.");
+		}
+		m.findings.forEach(function (d) {
+			var key = d[0] + "\n" + (d[2] || "") + "\n" + d[1].replace(/[0-9.]+/g, "#");
+			(said[key] = said[key] || { d: d, runs: [] }).runs.push(d[3]);
 		});
+		return part("Diagnosis", null, make("ul", { class: "find" }, out.map(function (t) { return make("li", t); }), Object.keys(said).map(function (k) {
+			var s = said[k];
+			return make("li", make("b", s.d[0]), " ", s.d[1], s.d[2] ? [" ", make("code", s.d[2])] : null,
+				m.runs.length > 1 ? make("span", { class: "dim" }, s.runs.length === m.runs.length ? " (every seed; numbers of the first)" : " (seed " + s.runs.map(function (r) { return m.runs[r].seed; }).join(", ") + ")") : null);
+		})));
 	}
 
-	nab.on("current", function () {
-		var row = nab.state.current, article = document.getElementById("model-" + row);
-		if (!article) return;
-		nab.all(".model", section).forEach(function (m) { m.classList.toggle("current", m === article); });
+	/* ---- lineage ---- */
+	function link(row) {
+		return make("button", { class: "link", "data-row": row, title: rows.summary[row], on: { click: function () { nab.choose(row, true); } } }, rows.label[row] || "(no label)");
+	}
+	function deltas(row, from) {
+		var a = rows.accuracy[row] - rows.accuracy[from], p = rows.params[row] - rows.params[from], both = known(rows.accuracy[row]) && known(rows.accuracy[from]);
+		return [both && nab.data.classify ? make("span", { class: a >= 0 ? "good" : "worse", title: "accuracy" }, points(a)) : make("span", { class: "dim" }, rows.state[row] === "done" ? "" : rows.state[row]),
+			make("span", { class: p <= 0 ? "good" : "worse", title: "parameters" }, (p > 0 ? "+" : p < 0 ? "\u2212" : "\u00b1") + f.whole(Math.abs(p)) + " parameters")];
+	}
+	var marks = { added: "+", removed: "\u2212", changed: "~" };
+	function difference(m) {
+		if (!m.diff) return null;
+		return make("div", { class: "diff" }, m.diff.length ? make("ul", m.diff.map(function (d) {
+			return make("li", { class: d[0] }, make("b", { "aria-label": d[0] }, marks[d[0]] || ""), make("code", d[1]), " ",
+				d[0] === "changed" && d[2] !== d[3] ? [make("del", d[3]), " \u2192 ", make("ins", d[2])] : d[2] || d[3]);
+		})) : make("p", { class: "note" }, "The layers are the same."), m.reshaped ? make("p", { class: "note" }, m.reshaped + (m.reshaped === 1 ? " layer has" : " layers have") + " another output or number of parameters because of that.") : null);
+	}
+	function lineage(m, row) {
+		var up = known(rows.parent[row]) ? rows.parent[row] : -1, list = (children[row] || []).slice().sort(function (a, b) { return (rows.accuracy[b] || 0) - (rows.accuracy[a] || 0) || a - b; }), chain = [], k = up;
+		while (k >= 0 && chain.length < 20 && chain.indexOf(k) < 0) { chain.unshift(k); k = known(rows.parent[k]) ? rows.parent[k] : -1; }
+		if (up < 0 && !list.length && !(m && m.change)) return null;
+		return part("Lineage", null,
+			chain.length ? make("p", { class: "chain" }, chain.map(function (c) { return [link(c), " \u203a "]; }), make("b", rows.label[row])) : null,
+			m && m.change ? make("p", make("span", { class: "dim" }, "Made from its parent: "), m.change.words || "changed", up >= 0 ? make("span", { class: "deltas" }, deltas(row, up)) : null) : null,
+			m && m.change && m.change.repairs.length ? make("ul", { class: "find" }, m.change.repairs.map(function (t) { return make("li", "repaired: ", t); })) : null,
+			m ? difference(m) : null,
+			list.length ? make("div", { class: "children" }, make("h4", list.length + (list.length === 1 ? " child" : " children")), make("ul", list.slice(0, 60).map(function (c) {
+				return make("li", link(c), make("span", { class: "deltas" }, deltas(c, row)));
+			})), list.length > 60 ? make("p", { class: "note" }, "The best 60 of " + list.length + ".") : null) : null);
+	}
+
+	/* ---- runs, recipe, commands ---- */
+	function runs(m) {
+		var heads = ["run", "seed", "status", "score", "train %", "validation %", "loss", "epochs", "best epoch", "seconds", "attempts"];
+		var n = function (v) { return make("td", { class: "n" }, v); };
+		return make("div", { class: "scroll" }, make("table", { class: "layers" }, make("thead", make("tr", heads.map(function (h, k) { return make("th", { class: k === 2 ? null : "n" }, h); }))),
+			make("tbody", m.runs.map(function (r) {
+				return make("tr", n(r.run), n(r.seed), make("td", r.state, r.cached ? " (cached)" : "", r.reason ? make("div", { class: "dim reason" }, r.reason) : null), n(known(r.score) ? r.score.toFixed(4) : ""), n(f.percent(r.train)), n(f.percent(r.val)),
+					n(known(r.loss) ? r.loss.toFixed(4) : ""), n(r.epochs), n(r.best || ""), n(known(r.seconds) ? r.seconds.toFixed(1) : ""), n(r.attempts));
+			}))));
+	}
+	function pretty(text) {
+		try { return JSON.stringify(JSON.parse(text), null, 2).replace(/\[\s+([^\[\]{}]{0,60}?)\s+\]/g, function (all, inner) { return "[" + inner.replace(/\s*\n\s*/g, " ") + "]"; }); } catch (e) { return text; }
+	}
+	function quoted(s) { return /^[A-Za-z0-9_.\/:@%+=,-]+$/.test(s) ? s : "'" + s.replace(/'/g, "'\\''") + "'"; }
+	function copier(text, what) {
+		var code = make("code", text), button = make("button", { class: "noprint", "aria-label": "copy " + what, on: { click: function () {
+			function select() { /* a page from a file may have no clipboard: the reader's own copy key does it */
+				var r = document.createRange(), s = getSelection();
+				r.selectNodeContents(code);
+				s.removeAllRanges();
+				s.addRange(r);
+				say("selected: press Ctrl+C");
+			}
+			function say(t) { button.textContent = t; setTimeout(function () { button.textContent = "copy"; }, 1800); }
+			if (navigator.clipboard && navigator.clipboard.writeText) navigator.clipboard.writeText(text).then(function () { say("copied"); }, select);
+			else select();
+		} } }, "copy");
+		return make("div", { class: "command" }, code, button);
+	}
+	function commands(name, m) {
+		var part0 = m && m.groups && (m.groups[0] ? m.groups[0][0] : m.layers && m.layers.length > 1 ? m.layers[0][0] : null);
+		var store = " --store " + quoted(data.store);
+		return part("Commands", null, [["show " + name + store, "show"], ["export " + name + store + " --to pytorch -o " + quoted("model-" + name), "export"], ["profile " + name + store, "profile"], ["ablate " + name + store + " --seeds 3", "ablate"],
+			["vary " + name + store + " --count 10", "vary"], part0 ? ["edit " + name + store + " --remove " + part0 + " --train", "edit"] : null].filter(Boolean).map(function (c) { return copier("nab " + c[0], "nab " + c[1]); }));
+	}
+	function recipe(m) {
+		return make("details", { class: "print" }, make("summary", "Recipe, fully rendered"), make("pre", pretty(m.recipe)), m.proposal && m.proposal !== "{}" ? [make("h4", "What the search proposed"), make("pre", pretty(m.proposal))] : null);
+	}
+
+	/* ---- one model ---- */
+	function chart(m) {
+		if (!m.svg) return make("p", { class: "note" }, "This version of nab cannot read the stored model, so that there is no chart of it.");
+		return [make("div", { class: "snac", tabindex: 0, role: "group", "aria-label": "chart of the architecture" }, nab.markup(m.svg)), make("div", { class: "legend" }, nab.markup(m.legend))];
+	}
+	function full(m, row) {
+		var big = nab.data.classes.length > 12;
+		return [chart(m), nab.curves.panel(m), big ? [nab.confusion.panel(m), nab.confusion.classes(m)] : make("div", { class: "pair" }, nab.confusion.panel(m), nab.confusion.classes(m)),
+			nab.confusion.slices(row), diagnosis(m, row), nab.layers.panel(m), lineage(m, row), part("Runs", null, runs(m), recipe(m)), commands(m.name, m)];
+	}
+	function compact(row) {
+		return [rows.reason[row] ? make("p", { class: "reason" }, rows.reason[row]) : null, nab.confusion.slices(row), lineage(null, row), commands(String(data.run[row])),
+			make("p", { class: "note" }, "The page carries charts, curves, confusions and profiles of the best " + Object.keys(data.rows).length + " models only. `nab report --top N` writes more, and the first of the commands above shows it now.")];
+	}
+	function show() {
+		var row = nab.state.current, m = row >= 0 ? nab.model(row) : null;
+		if (row < 0) { box.replaceChildren(make("p", { class: "note" }, "No model has been trained yet.")); return; }
+		box.replaceChildren(chooser(row), make("article", { class: "model card pad current", "data-row": row, "aria-label": rows.label[row] }, header(row), make("p", { class: "note" }, rows.summary[row]), tiles(row), m ? full(m, row) : compact(row)));
+	}
+	function step(by) {
+		return function () {
+			var list = Object.keys(data.rows).map(Number), at = list.indexOf(nab.state.current);
+			nab.choose(list[(at + by + list.length) % list.length], false);
+		};
+	}
+	function chooser(row) {
+		var pick = make("select", { id: "pick", on: { change: function () { nab.choose(+pick.value, false); } } }), list = Object.keys(data.rows).map(Number);
+		if (list.indexOf(row) < 0) list.unshift(row);
+		list.forEach(function (r) { pick.appendChild(make("option", { value: r }, rows.label[r] + (known(rows.accuracy[r]) ? " (" + merit(rows.accuracy[r]) + ")" : ""))); });
 		pick.value = String(row);
-		nab.all(".confusion:empty", article).forEach(function (b) { confusion(row, b); });
-		nab.all(".bars:empty", article).forEach(function (b) { bars(row, b); });
+		return make("div", { class: "bar noprint" }, make("label", { class: "k", for: "pick" }, "model"), pick,
+			make("button", { "aria-label": "the model before", on: { click: step(-1) } }, "\u2039"), make("button", { "aria-label": "the next model", on: { click: step(1) } }, "\u203a"));
+	}
+	nab.on("current", show);
+	nab.on("judge", function () { /* tiles only: what is open stays open */
+		var old = box.querySelector(".tiles"), head = box.querySelector("header");
+		if (old) { old.replaceWith(tiles(nab.state.current)); head.replaceWith(header(nab.state.current)); }
 	});
-	pick.addEventListener("change", function () { nab.choose(+pick.value, false); });
+	nab.on("pinned", function () {
+		var head = box.querySelector("header");
+		if (head) head.replaceWith(header(nab.state.current));
+	});
 });

@@ -1,0 +1,222 @@
+"""The inspection of a model against the store, read by another program: confusions and their examples, curves, lineage,
+layers, names."""
+import array, json, os, sqlite3
+
+
+def store(t, name="plain"):
+    return sqlite3.connect("file:%s?mode=ro" % t.tmp(name + ".db"), uri=True)
+
+
+def runs_of(db, run):
+    """Finished runs of the candidate that a run belongs to."""
+    return [r for (r,) in db.execute("SELECT id FROM runs WHERE state='done' AND candidate="
+                                     "(SELECT candidate FROM runs WHERE id=?) ORDER BY replicate", (run,))]
+
+
+def shorts(blob):
+    a = array.array("H")
+    a.frombytes(blob)
+    return list(a)
+
+
+def truth_of(db):
+    return shorts(db.execute("SELECT labels FROM truths WHERE split='validation'").fetchone()[0])
+
+
+def said_by(db, run):
+    return shorts(db.execute("SELECT predicted FROM predictions JOIN evaluations e ON e.id=evaluation "
+                             "WHERE run=? AND split='validation'", (run,)).fetchone()[0])
+
+
+def choose(page, row):
+    page.eval("nab.choose(%d, false)" % row)
+
+
+def listed(page):
+    return page.eval("nab.all('.found figure').map(f => +f.dataset.example).concat("
+                     "((document.querySelector('.found .numbers') || {}).textContent || '').match(/#\\d+/g) || [])")
+
+
+def examples(page):
+    page.eval("nab.all('.found .examples > button').forEach(b => b.click())")
+    return sorted(int(str(i).lstrip("#")) for i in listed(page))
+
+
+def detailed(page):
+    return page.eval("Object.keys(nab.data.models.rows).map(Number)")
+
+
+def check_confusion(t, name):
+    page, db = t.open(name + "/index.html"), store(t, name)
+    rows, n = detailed(page), page.eval("nab.data.classes.length")
+    truth = truth_of(db)
+    for row in rows[:3] + rows[-1:]:
+        runs = runs_of(db, page.eval("nab.data.models.run[%d]" % row))
+        expected = [0] * (n * n)
+        for run in runs:
+            for a, b in zip(truth, said_by(db, run)):
+                expected[a * n + b] += 1
+        choose(page, row)
+        assert page.eval("nab.model(%d).confusion" % row) == expected
+        if n <= 25:
+            shown = page.eval("nab.all('.matrix td').map(t => [t.dataset.cell, +t.textContent || 0])")
+            assert {c: v for c, v in shown} == {"%d,%d" % (c // n, c % n): v for c, v in enumerate(expected)}
+    return page, db, truth, n
+
+
+def test_confusions_are_those_of_the_store(t):
+    check_confusion(t, "plain")
+    check_confusion(t, "hostile")
+
+
+def test_a_cell_opens_its_examples(t):
+    page, db, truth, n = check_confusion(t, "plain")
+    said = said_by(db, page.eval("nab.data.models.run[nab.state.current]"))
+    cells = sorted({(a, b) for a, b in zip(truth, said)})
+    wrong, right = next(c for c in cells if c[0] != c[1]), next(c for c in cells if c[0] == c[1])
+    for a, b in (wrong, right):
+        page.click("[data-cell='%d,%d']" % (a, b))
+        assert examples(page) == [i for i, v in enumerate(zip(truth, said)) if v == (a, b)], (a, b)
+    # by keyboard: Tab stops once in the matrix, arrows move, Enter opens
+    page.eval("document.querySelector('.found button').click()")
+    assert page.eval("nab.all('.matrix [tabindex=\"0\"]').length") == 1
+    page.eval("document.querySelector('.matrix [tabindex=\"0\"]').focus()")
+    for _ in range(wrong[0]):
+        page.key("ArrowDown")
+    for _ in range(wrong[1]):
+        page.key("ArrowRight")
+    assert page.eval("document.activeElement.dataset.cell") == "%d,%d" % wrong
+    page.key("Enter")
+    assert examples(page) == [i for i, v in enumerate(zip(truth, said)) if v == wrong]
+
+
+def test_seeds_are_counted_in_a_cell(t):
+    page, db, truth, n = check_confusion(t, "hostile")
+    row = page.eval("nab.state.current")
+    runs = runs_of(db, page.eval("nab.data.models.run[%d]" % row))
+    assert len(runs) == 2
+    said = [said_by(db, r) for r in runs]
+    cell = page.eval("(function () { var m = nab.model(%d).confusion, b = -1; m.forEach((v, c) => { if (c %% %d && (b < 0 "
+                     "|| v > m[b])) b = c; }); return b; })()" % (row, n + 1))
+    a, b = divmod(cell, n)
+    expected = {i: sum(s[i] == b for s in said) for i in range(len(truth)) if truth[i] == a and any(s[i] == b for s in said)}
+    found = page.eval("nab.confusion.members(nab.model(%d), %d, %d)" % (row, a, b))
+    assert {m["i"]: m["times"] for m in found} == expected
+
+
+def test_curves_are_the_stored_epochs(t):
+    page, db = t.open("hostile/index.html"), store(t, "hostile")
+    keys = {"ta": "train_accuracy", "tl": "train_loss", "va": "val_accuracy", "vl": "val_loss", "rate": "rate", "grad": "grad_norm"}
+    for row in detailed(page)[:4]:
+        for run in page.eval("nab.model(%d).runs.map(r => r.run)" % row):
+            stored = db.execute("SELECT epoch, steps, %s FROM epochs WHERE run=? ORDER BY epoch" % ", ".join(keys.values()), (run,)).fetchall()
+            shown = page.eval("(function (r) { return r; })(nab.model(%d).runs.filter(r => r.run === %d)[0])" % (row, run))
+            assert shown["epoch"] == [s[0] for s in stored] and shown["steps"] == [s[1] for s in stored]
+            for k, key in enumerate(keys):
+                assert all(abs(a - s[k + 2]) <= 6e-6 * abs(s[k + 2]) for a, s in zip(shown[key], stored)), key
+    choose(page, detailed(page)[0])
+    assert page.count("figure.curve") == 4
+    marks = page.eval("nab.all('[data-metric=loss] circle').map(c => +c.dataset.y)")
+    both = page.eval("nab.model(nab.state.current).runs.map(r => r.vl)")
+    assert all(abs(m - (a + b) / 2) < 1e-9 for m, a, b in zip(marks, *both)) and len(marks) == len(both[0])
+
+
+def test_smoothing_is_as_defined(t):
+    page = t.open("plain/index.html")
+    row = detailed(page)[0]
+    raw = page.eval("nab.model(%d).runs[0].vl" % row)
+    before = page.eval("document.querySelector('[data-metric=loss] .mean.valid').getAttribute('d')")
+    page.eval("(function (s) { s.value = 0.6; s.dispatchEvent(new Event('input')); })(document.querySelector('[data-curve=smooth]'))")
+    smooth = [sum(0.6 ** (k - j) * raw[j] for j in range(k + 1)) / sum(0.6 ** j for j in range(k + 1)) for k in range(len(raw))]
+    marks = page.eval("nab.all('[data-metric=loss] circle').map(c => +c.dataset.y)")
+    assert all(abs(a - b) < 1e-9 for a, b in zip(marks, smooth)), (marks, smooth)
+    assert page.eval("document.querySelector('[data-metric=loss] .mean.valid').getAttribute('d')") != before
+    page.eval("(function (s) { s.value = 'step'; s.dispatchEvent(new Event('change')); })(document.querySelector('[data-curve=x]'))")
+    steps = page.eval("nab.curves.lines(nab.model(%d), 'loss', nab.curves.how).filter(l => l.part === 'valid')[0].x" % row)
+    each = page.eval("nab.model(%d).runs[0].steps" % row)
+    assert steps == [sum(each[:k + 1]) for k in range(len(each))]
+    page.click("[data-curve=log]")
+    assert page.count("figure.curve svg") == 4
+
+
+def test_lineage_leads_from_model_to_model(t):
+    page = t.open("plain/index.html")
+    child = page.eval("nab.rows.parent.findIndex((p, row) => p !== null && nab.data.models.rows[row] && nab.data.models.rows[p])")
+    assert child >= 0
+    choose(page, child)
+    parent = page.eval("nab.rows.parent[%d]" % child)
+    words = page.eval("nab.model(%d).change.words" % child)
+    assert words and words in page.text("article")
+    assert page.eval("nab.model(%d).diff.length" % child) > 0 and page.count(".diff li") > 0
+    page.click(".chain .link")
+    assert page.eval("nab.state.current") in (parent, page.eval("nab.rows.parent[%d]" % parent))
+    choose(page, parent)
+    assert page.count(".children [data-row='%d']" % child) == 1
+    page.click(".children [data-row='%d']" % child)
+    assert page.eval("nab.state.current") == child and page.eval("+document.querySelector('article').dataset.row") == child
+
+
+def test_layers_add_up(t):
+    page, db = t.open("plain/index.html"), store(t)
+    row = page.eval("Object.keys(nab.data.models.rows).map(Number).find(r => nab.model(r).profile && nab.model(r).groups.length)")
+    choose(page, row)
+    root = page.eval("(function (r) { return [r.params, r.macs, r.forward, r.bytes]; })(nab.layers.tree(nab.model(%d)))" % row)
+    run = page.eval("nab.data.models.run[%d]" % row)
+    params, macs, model = db.execute("SELECT params, macs, m.id FROM models m JOIN candidates c ON c.model=m.id JOIN runs r ON r.candidate=c.id "
+                                     "WHERE r.id=?", (run,)).fetchone()
+    forward, size = db.execute("SELECT sum(forward_s), sum(bytes) FROM layer_times WHERE model=?", (model,)).fetchone()
+    assert root[0] == params and root[1] == macs and root[3] == size
+    assert abs(root[2] - 1e3 * forward) < 1e-4 * root[2]
+    hidden = page.eval("nab.all('.layers tbody tr').filter(r => r.hidden).length")
+    assert hidden > 0
+    page.click(".layers .fold")
+    assert page.eval("nab.all('.layers tbody tr').filter(r => r.hidden).length") < hidden
+    page.click(".layers .fold")
+    assert page.eval("nab.all('.layers tbody tr').filter(r => r.hidden).length") == hidden
+
+
+def test_by_class_is_counted_right(t):
+    page, db, truth, n = check_confusion(t, "plain")
+    said = said_by(db, page.eval("nab.data.models.run[nab.state.current]"))
+    for d in page.eval("nab.confusion.measures(nab.model(nab.state.current))"):
+        c = d["c"]
+        right, of, called = sum(a == b == c for a, b in zip(truth, said)), truth.count(c), said.count(c)
+        assert d["n"] == of and abs(d["recall"] - right / of) < 1e-12 and abs(d["precision"] - right / called) < 1e-12
+        assert abs(d["f1"] - 2 * right / (of + called)) < 1e-12
+    page.eval("(function (e) { e.value = 100000; e.dispatchEvent(new Event('input')); })(document.querySelector('[data-classes=least]'))")
+    assert page.count(".bars2 tr.few") == n
+
+
+def test_commands_name_the_model(t):
+    import shlex, subprocess
+    for name in ("plain", "hostile"):
+        page = t.open(name + "/index.html")
+        for row in detailed(page)[:3]:
+            choose(page, row)
+            line = shlex.split(page.text(".command code"))
+            assert line[:2] == ["nab", "show"], line
+            out = subprocess.run([t.nab] + line[1:] + ["--json"], capture_output=True, text=True)
+            assert out.returncode == 0, out.stderr
+            assert json.loads(out.stdout)["label"] == page.eval("nab.rows.label[%d]" % row)
+    page.eval("Object.defineProperty(navigator, 'clipboard', { value: undefined })")
+    page.click(".command button")
+    assert page.eval("getSelection().toString()") == page.text(".command code")
+
+
+def test_compact_rows_say_how_to_get_more(t):
+    page = t.open("plain/index.html")
+    row = page.eval("nab.rows.state.findIndex((s, row) => !nab.data.models.rows[row])")
+    assert row >= 0
+    choose(page, row)
+    assert "--top" in page.text("article") and page.count("article .command") >= 3
+    assert page.text("article h3") == page.eval("nab.rows.label[%d]" % row)
+
+
+def test_hostile_text_stays_text_in_the_inspection(t):
+    page = t.open("hostile/index.html")
+    for row in detailed(page)[:6]:
+        choose(page, row)
+        cells = page.eval("nab.all('.matrix td').filter(t => t.className).map(t => t.dataset.cell)")
+        page.click("[data-cell='%s']" % cells[1])
+        assert page.count("script") == 2 and page.count("img, iframe, object, #inspect b b") == 0
+    assert page.eval("document.querySelector('#models').scrollWidth <= document.documentElement.clientWidth")
