@@ -43,6 +43,9 @@ const char *store_path(const struct store *s);
 bool store_disk_full(const struct store *s);   /* the last failed write failed for want of space */
 bool store_was_unclean(const struct store *s); /* the writer before did not close it; it was checked at opening */
 
+/* A number that is another one after somebody else has written to the store since it was asked last. */
+int store_version(struct store *s, int64_t *out, struct err *e);
+
 /* Who holds the writer's lock, as "process 123 on host"; into buf. Returns false (and "") when nobody does. */
 bool store_holder(const char *path, char *buf, size_t size);
 

@@ -279,3 +279,8 @@ int store_summarize(struct store *s, int64_t study, struct store_summary *out, s
 	}
 	return rc < 0 ? -1 : 0;
 }
+
+int store_version(struct store *s, int64_t *out, struct err *e)
+{
+	return db_number(s, out, e, "PRAGMA data_version", "");
+}
