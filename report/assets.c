@@ -9,20 +9,25 @@
 		"\"\n.byte 0\n.popsection\n")
 
 /* clang-format off: one list, used thrice */
-#define STYLES(X)               \
-	X(css_core, "core.css") \
-	X(css_models, "models.css")
+#define STYLES(X)                        \
+	X(css_core, "core.css")          \
+	X(css_overview, "overview.css")  \
+	X(css_models, "models.css")      \
+	X(css_parallel, "parallel.css")
 
 #define SCRIPTS(X)                          \
 	X(js_core, "core.js")               \
+	X(js_plot, "plot.js")               \
+	X(js_overview, "overview.js")       \
 	X(js_leaderboard, "leaderboard.js") \
-	X(js_cost, "cost.js")               \
 	X(js_unpack, "unpack.js")           \
 	X(js_examples, "examples.js")       \
 	X(js_curves, "curves.js")           \
 	X(js_confusion, "confusion.js")     \
 	X(js_layers, "layers.js")           \
 	X(js_models, "models.js")           \
+	X(js_parallel, "parallel.js")       \
+	X(js_progress, "progress.js")       \
 	X(js_main, "main.js")
 /* clang-format on */
 

@@ -52,6 +52,13 @@ void html_json(struct str *out, const char *json)
 	str_release(&text);
 }
 
+void html_number(struct str *out, double v)
+{
+	char buf[32];
+
+	str_add(out, isfinite(v) ? str_real(buf, v) : "null");
+}
+
 void html_percent(struct str *out, double share)
 {
 	if (!isnan(share))

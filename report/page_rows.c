@@ -13,13 +13,6 @@
 
 /* ---- a column: "key":[value, ...] ------------------------------------------------------------------------ */
 
-static void put_number(struct str *out, double v)
-{
-	char buf[32];
-
-	str_add(out, isfinite(v) ? str_real(buf, v) : "null");
-}
-
 static void put_text(struct str *out, const char *s)
 {
 	if (s)
@@ -79,7 +72,7 @@ static int study_of(const struct report *r, const struct report_row *w)
 	return 0;
 }
 
-#define NUMBER(key, expression) COLUMN(key, double, put_number, expression)
+#define NUMBER(key, expression) COLUMN(key, double, html_number, expression)
 #define TEXT(key, expression)   COLUMN(key, const char *, put_text, expression)
 
 TEXT(label, w->label)
@@ -188,7 +181,7 @@ static void slices_of(struct str *out, const struct report *r, const struct repo
 			sum = sum < 0 || right < 0 ? -1 : sum + right;
 		}
 		str_add(out, k ? "," : "[");
-		put_number(out, sum < 0 ? (double)NAN : (double)sum);
+		html_number(out, sum < 0 ? (double)NAN : (double)sum);
 	}
 	str_addc(out, ']');
 }

@@ -16,6 +16,7 @@
 #include "report/page.h"
 #include "report/snac.h"
 #include "report/table.h"
+#include "store/cache.h"
 
 static int put(const char *dir, const char *name, struct str *text, struct err *e)
 {
@@ -115,7 +116,7 @@ int report_write(struct store *s, const struct report_opts *o, struct report_mad
 	TRY(write_tables(r, o->dir, e));
 	TRY(write_charts(r, o->dir, e));
 	TRY(write_figures(r, o, made, e));
-	TRY(write_page(&(struct page){ r, s, NULL, a, o->images }, o->dir,
+	TRY(write_page(&(struct page){ r, s, cache_path(store_path(s), a), a, o->images }, o->dir,
 		       e)); /* last: who sees the page finds what it stands beside */
 	snprintf(made->index, sizeof made->index, "%s/index.html", o->dir);
 	made->models = r->n_rows;
