@@ -104,7 +104,9 @@ class Page:
         self.settle()
 
     def reload(self):
+        self.eval("window.before = true")  # the old page stays for a while
         self.send("Page.reload")
+        self.wait("window.before === undefined")
         self.settle()
 
     def settle(self):
@@ -148,11 +150,18 @@ class Page:
             time.sleep(0.02)
 
     def centre(self, selector, index=0):
-        at = self.eval("""(function () {
-            var e = document.querySelectorAll(%s)[%d];
-            if (!e) return null;
-            e.scrollIntoView({ block: "center", inline: "center", behavior: "instant" });
-            var r = e.getBoundingClientRect();
+        # what is painted in the next frame, or a scroll position that comes back after a reload, moves things: look twice
+        at = self.eval("""(async function () {
+            var last = null, e, r;
+            for (var k = 0; k < 20; k++) {
+                e = document.querySelectorAll(%s)[%d];
+                if (!e) return null;
+                e.scrollIntoView({ block: "center", inline: "center", behavior: "instant" });
+                r = e.getBoundingClientRect();
+                if (last && last[0] === r.left && last[1] === r.top) break;
+                last = [r.left, r.top];
+                await new Promise(f => requestAnimationFrame(() => requestAnimationFrame(f)));
+            }
             return [r.left + r.width / 2, r.top + r.height / 2];
         })()""" % (json.dumps(selector), index))
         if at is None:
