@@ -10,6 +10,7 @@
 #include "cli/progress.h"
 #include "cli/slice_score.h"
 #include "cli/target.h"
+#include "cli/terminal.h"
 #include "store/select.h"
 
 struct flags {
@@ -127,10 +128,13 @@ static void item_line(struct str *t, const struct shown *w, const struct flags *
 	char params[32], macs[32], spent[32];
 	bool final = run_state_final(it->run.state);
 
-	str_addf(t, "%5lld  %-24.24s %-10s", (long long)it->run.id, it->candidate.label ? it->candidate.label : "",
-		 run_state_names[it->run.state]);
+	str_addf(t, "%5lld  ", (long long)it->run.id);
+	cell_text(t, it->candidate.label, 24, true);
+	str_addf(t, " %-10s", run_state_names[it->run.state]);
 	if (f->failed) {
-		str_addf(t, " %s\n", it->result.reason ? it->result.reason : "");
+		str_addc(t, ' ');
+		cell_text(t, it->result.reason, 0, true);
+		str_addc(t, '\n');
 		return;
 	}
 	add_percent(t, final ? it->result.val_accuracy : (double)NAN);
@@ -138,13 +142,14 @@ static void item_line(struct str *t, const struct shown *w, const struct flags *
 		slice_cells(t, &w->slice);
 	else
 		add_percent(t, final ? it->result.best_accuracy : (double)NAN);
-	str_addf(t, " %12s %14s %4d %13s  %s%s\n", str_thousands(params, it->params), str_thousands(macs, it->macs),
+	str_addf(t, " %12s %14s %4d %13s  %s", str_thousands(params, it->params), str_thousands(macs, it->macs),
 		 it->result.epochs,
 		 final && !isnan(it->result.seconds) ? progress_duration(spent, it->result.seconds) : "-",
 		 it->candidate.origin == ORIGIN_BASELINE    ? "[baseline] "
 		 : store_candidate_inherits(&it->candidate) ? "[inherited] "
-							    : "",
-		 it->summary);
+							    : "");
+	cell_text(t, it->summary, 0, true);
+	str_addc(t, '\n');
 }
 
 /* Best first, unknown ones last, in the order that they had. */
@@ -306,8 +311,8 @@ static void study_lines(struct str *t, const struct store_study *y, const struct
 {
 	char spent[32], when[32];
 
-	str_addf(t, "%s (%s, %s, since %s)\n", y->name, y->kind, study_state_names[y->state],
-		 clock_text(when, y->created));
+	cell_text(t, y->name, 0, true);
+	str_addf(t, " (%s, %s, since %s)\n", y->kind, study_state_names[y->state], clock_text(when, y->created));
 	str_addf(t, "  %lld candidate%s;", (long long)m->candidates, m->candidates == 1 ? "" : "s");
 	for (int i = 0; i < STATE_COUNT; i++)
 		if (m->runs[i])

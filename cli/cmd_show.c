@@ -1,24 +1,32 @@
 /* cli/cmd_show.c - nab show: everything that is known of one run. */
 #include <math.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "base/json.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/str.h"
+#include "cli/class_view.h"
 #include "cli/progress.h"
 #include "cli/target.h"
+#include "cli/terminal.h"
+#include "report/canvas.h"
+#include "report/escape.h"
+#include "report/snac.h"
 
 struct flags {
 	const char *store;
-	bool model, epochs, confusion;
+	bool model, chart, epochs, confusion, classes;
 };
 
 static const struct opt flags[] = {
 	OPT_STR(struct flags, store, NULL, "the store; default: $NAB_STORE, else the only *.db file here"),
 	OPT_BOOL(struct flags, model, 0, "only the canonical model JSON"),
+	OPT_BOOL(struct flags, chart, 1, "the chart of the architecture, where the terminal can show it"),
 	OPT_BOOL(struct flags, epochs, 1, "the epochs"),
 	OPT_BOOL(struct flags, confusion, 1, "the confusion matrix"),
+	OPT_BOOL(struct flags, classes, 1, "a line a class"),
 	OPT_END,
 };
 
@@ -33,9 +41,29 @@ struct view {
 	struct store_attempt *attempts;
 	int n_attempts;
 	struct store_data data;
+	struct class_view classes; /* k 0: there are none */
 	int64_t lineage[64];
 	int n_lineage;
 };
+
+/* Names from what is stored of the data; the numbers are borrowed. */
+static void read_classes(struct view *v, struct arena *a)
+{
+	int k = v->has_val && v->val.confusion ? v->val.classes : 0, i = 0;
+	const char **names = ARENA_ARRAY(a, const char *, k + 1);
+	struct json *info = NULL;
+
+	if (v->data.info)
+		json_parse(&info, v->data.info, strlen(v->data.info), "info", NULL);
+	JSON_EACH(c, json_get(info, "classes")) {
+		const char *name = json_string(json_type(c) == JSON_OBJECT ? json_get(c, "name") : c);
+
+		if (i < k)
+			names[i++] = name ? arena_strdup(a, name) : NULL;
+	}
+	json_free(info);
+	v->classes = (struct class_view){ k, v->val.confusion, names };
+}
 
 static int read_view(struct cli *c, struct store *s, struct view *v, struct err *e)
 {
@@ -52,37 +80,18 @@ static int read_view(struct cli *c, struct store *s, struct view *v, struct err 
 		return -1;
 	found = store_evaluation_get(s, run, SPLIT_VALIDATION, &v->val, c->arena, e);
 	v->has_val = found > 0;
+	read_classes(v, c->arena);
 	v->n_lineage = store_lineage(s, v->target.item.model, v->lineage, 64, e);
 	return found < 0 || v->n_lineage < 0 ? -1 : 0;
 }
 
 /* ---- text ----------------------------------------------------------------------------------------------- */
 
-/* Eight heights, from the smallest to the largest value. */
-static void sparkline(struct str *t, const struct store_epoch *r, int n, double (*value)(const struct store_epoch *))
+/* Others' text, on our terminal. */
+static void put_text(struct str *t, const char *before, const char *text)
 {
-	static const char *const bars[] = { "▁", "▂", "▃", "▄", "▅", "▆", "▇", "█" };
-	double lo = INFINITY, hi = -INFINITY;
-
-	for (int i = 0; i < n; i++) {
-		lo = fmin(lo, value(&r[i]));
-		hi = fmax(hi, value(&r[i]));
-	}
-	for (int i = 0; i < n; i++) {
-		double x = value(&r[i]);
-
-		str_add(t, isnan(x) ? " " : bars[hi > lo ? (int)(7.99 * (x - lo) / (hi - lo)) : 0]);
-	}
-}
-
-static double train_loss(const struct store_epoch *r)
-{
-	return r->train_loss;
-}
-
-static double val_accuracy(const struct store_epoch *r)
-{
-	return r->val_accuracy;
+	str_add(t, before);
+	cell_text(t, text, 0, true);
 }
 
 /* What it was made from and how: the words of its change, and what was repaired. */
@@ -97,10 +106,12 @@ static void lineage_lines(struct str *t, const struct view *v)
 		json_parse(&change, text, strlen(text), "change", NULL);
 	str_addf(t, "made from model %lld", (long long)v->lineage[1]);
 	if (json_string(json_get(change, "words")))
-		str_addf(t, ": %s", json_string(json_get(change, "words")));
+		put_text(t, ": ", json_string(json_get(change, "words")));
 	str_addc(t, '\n');
-	JSON_EACH(r, json_get(change, "repairs"))
-		str_addf(t, "  repaired: %s\n", json_string(r) ? json_string(r) : "");
+	JSON_EACH(r, json_get(change, "repairs")) {
+		put_text(t, "  repaired: ", json_string(r));
+		str_addc(t, '\n');
+	}
 	json_free(change);
 }
 
@@ -109,11 +120,15 @@ static void head_lines(struct str *t, const struct view *v)
 	const struct store_item *it = &v->target.item;
 	char spent[32], params[32], macs[32];
 
-	str_addf(t, "run %lld: %s (%s %lld of study %s), seed %llu, %s\n", (long long)it->run.id, v->target.name,
-		 store_origin_names[it->candidate.origin], (long long)it->candidate.number, it->study,
-		 (unsigned long long)it->run.seed, run_state_names[it->run.state]);
-	if (it->result.reason)
-		str_addf(t, "reason: %s\n", it->result.reason);
+	str_addf(t, "run %lld: ", (long long)it->run.id);
+	put_text(t, "", v->target.name);
+	str_addf(t, " (%s %lld of study ", store_origin_names[it->candidate.origin], (long long)it->candidate.number);
+	put_text(t, "", it->study);
+	str_addf(t, "), seed %llu, %s\n", (unsigned long long)it->run.seed, run_state_names[it->run.state]);
+	if (it->result.reason) {
+		put_text(t, "reason: ", it->result.reason);
+		str_addc(t, '\n');
+	}
 	str_addf(t, "model %.12s, %s parameters, %s multiply-adds\n", it->model_hash, str_thousands(params, it->params),
 		 str_thousands(macs, it->macs));
 	lineage_lines(t, v);
@@ -130,16 +145,78 @@ static void head_lines(struct str *t, const struct view *v)
 		str_addf(t, "test accuracy %.2f %%\n", 100 * it->test_accuracy);
 }
 
-static void epoch_lines(struct str *t, const struct view *v)
+/* ---- curves --------------------------------------------------------------------------------------------- */
+
+static double train_loss(const struct store_epoch *r)
+{
+	return r->train_loss;
+}
+
+static double val_loss(const struct store_epoch *r)
+{
+	return r->val_loss;
+}
+
+static double train_accuracy(const struct store_epoch *r)
+{
+	return 100 * r->train_accuracy;
+}
+
+static double val_accuracy(const struct store_epoch *r)
+{
+	return 100 * r->val_accuracy;
+}
+
+static double rate(const struct store_epoch *r)
+{
+	return r->rate;
+}
+
+static double grad_norm(const struct store_epoch *r)
+{
+	return r->grad_norm;
+}
+
+static const struct curve {
+	const char *name, *format;
+	double (*value)(const struct store_epoch *r);
+} curves[] = { { "training loss", "%.4g", train_loss },
+	       { "validation loss", "%.4g", val_loss },
+	       { "training accuracy", "%.2f %%", train_accuracy },
+	       { "validation accuracy", "%.2f %%", val_accuracy },
+	       { "learning rate", "%.3g", rate },
+	       { "gradient norm", "%.3g", grad_norm } };
+
+/* The first value, the curve, the last one. */
+static void curve_line(struct str *t, const struct view *v, const struct curve *c, const struct look *look)
+{
+	double *x = mem_new((size_t)v->n_epochs * sizeof *x);
+	char first[40], last[40];
+	bool known = false;
+
+	for (int i = 0; i < v->n_epochs; i++) {
+		x[i] = c->value(&v->epochs[i]);
+		known |= isfinite(x[i]);
+	}
+	if (known) {
+		snprintf(first, sizeof first, c->format, x[0]);
+		snprintf(last, sizeof last, c->format, x[v->n_epochs - 1]);
+		str_addf(t, "%-19s %10s %s", c->name, first, cli_paint(look->paint, "\033[36m"));
+		cell_spark(t, x, v->n_epochs, look->width - 44 > 10 ? look->width - 44 : 10, look->utf8);
+		str_addf(t, "%s %s\n", cli_paint(look->paint, "\033[0m"), last);
+	}
+	mem_free(x);
+}
+
+static void epoch_lines(struct str *t, const struct view *v, const struct look *look)
 {
 	if (!v->n_epochs)
 		return;
-	str_add(t, "\ntraining loss        ");
-	sparkline(t, v->epochs, v->n_epochs, train_loss);
-	str_add(t, "\nvalidation accuracy  ");
-	sparkline(t, v->epochs, v->n_epochs, val_accuracy);
-	str_addf(t, "\n\n%5s %11s %11s %11s %11s %11s %10s\n", "epoch", "train loss", "train acc", "val loss",
-		 "val acc", "rate", "grad norm");
+	str_addc(t, '\n');
+	for (size_t i = 0; i < sizeof curves / sizeof *curves && v->n_epochs > 1; i++)
+		curve_line(t, v, &curves[i], look);
+	str_addf(t, "%s%5s %11s %11s %11s %11s %11s %10s\n", v->n_epochs > 1 ? "\n" : "", "epoch", "train loss",
+		 "train acc", "val loss", "val acc", "rate", "grad norm");
 	for (int i = 0; i < v->n_epochs; i++) {
 		const struct store_epoch *r = &v->epochs[i];
 
@@ -148,73 +225,90 @@ static void epoch_lines(struct str *t, const struct view *v)
 	}
 }
 
-static void confusion_lines(struct str *t, const struct view *v)
+/* The chart in colours, where the terminal is wide enough for it to be read. */
+static bool chart(struct str *t, const struct graph *g, const struct look *look, struct arena *a)
 {
-	struct json *info = NULL;
-	const struct json *names;
-	int k = v->val.classes;
+	static const enum snac_size sizes[] = { SNAC_LARGE, SNAC_MEDIUM };
+	struct str drawn = { 0 }, line = { 0 };
+	bool fits = false;
 
-	if (!v->has_val || !v->val.confusion || k > 26)
-		return;
-	if (v->data.info)
-		json_parse(&info, v->data.info, strlen(v->data.info), "info", NULL);
-	names = json_get(info, "classes");
-	str_addf(t, "\nconfusion matrix (rows: true class, columns: predicted)\n%-16s", "");
-	for (int j = 0; j < k; j++)
-		str_addf(t, " %5d", j);
-	str_addc(t, '\n');
-	for (int i = 0; i < k; i++) {
-		const struct json *name = json_first(names);
-		int64_t n = 0;
+	for (int i = 0; i < 2 && !fits && look->paint && look->utf8; i++) {
+		int widest = 0;
 
-		for (int j = 0; name && j < i; j++)
-			name = json_next(name);
-		if (json_type(name) == JSON_OBJECT)
-			name = json_get(name, "name");
-		str_addf(t, "%2d %-13.13s", i, json_string(name) ? json_string(name) : "");
-		for (int j = 0; j < k; j++) {
-			int64_t x = v->val.confusion[i * k + j];
+		str_clear(&drawn);
+		canvas_terminal(&drawn, snac_draw(g, &(struct snac_style){ .size = sizes[i] }, a), 0, true);
+		for (const char *s = str_get(&drawn); *s; s += *s == '\n') {
+			size_t n = strcspn(s, "\n");
 
-			n += x;
-			if (x)
-				str_addf(t, " %5lld", (long long)x);
-			else
-				str_addf(t, " %5s", ".");
+			str_clear(&line);
+			str_addn(&line, s, n);
+			widest = cell_width(str_get(&line)) > widest ? cell_width(str_get(&line)) : widest;
+			s += n;
 		}
-		str_addf(t, "  %5.1f %%\n", n ? 100.0 * (double)v->val.confusion[i * k + i] / (double)n : 0.0);
+		fits = widest <= look->width;
 	}
-	json_free(info);
+	if (fits)
+		str_add(t, str_get(&drawn));
+	str_release(&drawn);
+	str_release(&line);
+	return fits;
+}
+
+/* Else its line of symbols. */
+static void chart_lines(struct str *t, const struct view *v, const struct look *look, struct arena *a)
+{
+	if (!chart(t, v->target.graph, look, a))
+		snac_line(t, v->target.graph, look->paint, 0);
+	if (t->len && t->s[t->len - 1] != '\n')
+		str_addc(t, '\n');
+	str_addc(t, '\n');
 }
 
 static void tail_lines(struct str *t, const struct view *v)
 {
-	for (int i = 0; i < v->n_findings; i++)
-		str_addf(t, "%sfinding: %s%s%s\n", i ? "" : "\n", v->findings[i].layer ? v->findings[i].layer : "",
-			 v->findings[i].layer ? ": " : "", v->findings[i].text);
+	for (int i = 0; i < v->n_findings; i++) {
+		str_addf(t, "%sfinding: %s%s", i ? "" : "\n", v->findings[i].layer ? v->findings[i].layer : "",
+			 v->findings[i].layer ? ": " : "");
+		put_text(t, "", v->findings[i].text);
+		str_addc(t, '\n');
+	}
 	if (v->n_attempts > 1)
 		str_add(t, "\nattempts\n");
-	for (int i = 0; v->n_attempts > 1 && i < v->n_attempts; i++)
-		str_addf(t, "  %d on %s: %s%s%s\n", v->attempts[i].number, v->attempts[i].device,
-			 attempt_state_names[v->attempts[i].state], v->attempts[i].reason ? ", " : "",
-			 v->attempts[i].reason ? v->attempts[i].reason : "");
+	for (int i = 0; v->n_attempts > 1 && i < v->n_attempts; i++) {
+		str_addf(t, "  %d on %s: %s%s", v->attempts[i].number, v->attempts[i].device,
+			 attempt_state_names[v->attempts[i].state], v->attempts[i].reason ? ", " : "");
+		put_text(t, "", v->attempts[i].reason);
+		str_addc(t, '\n');
+	}
 }
 
 static void print_text(struct cli *c, const struct view *v)
 {
+	const struct look look = terminal_look(c->paint_out);
 	const struct flags *f = c->flags;
-	struct str t = { 0 };
+	struct str t = { 0 }, file = { 0 };
 
 	head_lines(&t, v);
 	str_addc(&t, '\n');
+	if (f->chart)
+		chart_lines(&t, v, &look, c->arena);
 	graph_draw(&t, v->target.graph);
 	if (f->epochs)
-		epoch_lines(&t, v);
-	if (f->confusion)
-		confusion_lines(&t, v);
+		epoch_lines(&t, v, &look);
+	if (f->confusion && v->classes.k) {
+		str_addc(&t, '\n');
+		class_matrix(&t, &v->classes, &look);
+	}
+	if (f->classes && v->classes.k) {
+		str_addc(&t, '\n');
+		class_bars(&t, &v->classes, &look);
+	}
 	tail_lines(&t, v);
 	cli_print(&t);
 	str_release(&t);
-	cli_next(c, "nab export %lld --to pytorch -o %s/", (long long)v->target.item.run.id, v->target.name);
+	escape_file(&file, v->target.name);
+	cli_next(c, "nab export %lld --to pytorch -o %s/", (long long)v->target.item.run.id, str_get(&file));
+	str_release(&file);
 }
 
 /* ---- JSON ----------------------------------------------------------------------------------------------- */
@@ -258,6 +352,8 @@ static void print_json(const struct view *v)
 		put_number(row, "grad_norm", r->grad_norm);
 		put_number(row, "seconds", r->seconds);
 	}
+	if (v->classes.k)
+		class_json(doc, &v->classes);
 	list = json_put(doc, "findings", json_array());
 	for (int i = 0; i < v->n_findings; i++) {
 		row = json_push(list, json_object());
@@ -303,7 +399,7 @@ static int run(struct cli *c, struct err *e)
 const struct command command_show = {
 	.name = "show",
 	.usage = "RUN [flags]",
-	.help = "everything that is known of one run: layers, epochs, confusion, findings",
+	.help = "everything that is known of one run: chart, layers, curves, confusion, classes, findings",
 	.more = "  nab show best --store fashion.db\n  nab show 12 --model > model.json",
 	.flags = flags,
 	.flags_size = sizeof(struct flags),

@@ -5,7 +5,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/ioctl.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -59,22 +58,10 @@ static void leave(const struct watcher *w)
 	fflush(stdout);
 }
 
-static struct watch_look look(const struct watcher *w)
-{
-	struct watch_look l = { .width = 100, .paint = w->cli->paint_out, .utf8 = terminal_utf8() };
-	struct winsize size;
-
-	if (ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 0) {
-		l.width = size.ws_col;
-		l.height = size.ws_row;
-	}
-	return l;
-}
-
 /* Every line clears what was behind it, the last one what was below: nothing flickers. */
 static void redraw(const struct watcher *w)
 {
-	struct watch_look l = look(w);
+	struct look l = terminal_look(w->cli->paint_out);
 	struct str t = { 0 };
 
 	l.height = l.height > 1 ? l.height - 1 : l.height;
@@ -93,7 +80,7 @@ static void redraw(const struct watcher *w)
 
 static void print_frame(const struct watcher *w)
 {
-	struct watch_look l = look(w);
+	struct look l = terminal_look(w->cli->paint_out);
 	struct str t = { 0 };
 
 	l.height = 0;

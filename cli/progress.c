@@ -11,6 +11,7 @@
 #include "base/mem.h"
 #include "base/str.h"
 #include "cli/run_log.h"
+#include "cli/terminal.h"
 
 enum { SLOTS = 256, PLAIN_EVERY_S = 30 };
 
@@ -98,8 +99,9 @@ static void slot_line(const struct slot *s, struct str *t)
 		str_add(t, "waiting");
 		return;
 	}
-	str_addf(t, "[%.*s%*s] %-24.24s epoch %d/%d", bar, "####################", 20 - bar, "", s->label, shown(s),
-		 s->epochs);
+	str_addf(t, "[%.*s%*s] ", bar, "####################", 20 - bar, "");
+	cell_text(t, s->label, 24, true);
+	str_addf(t, " epoch %d/%d", shown(s), s->epochs);
 	if (!isnan(s->loss))
 		str_addf(t, "  loss %.4f", s->loss);
 	if (!isnan(s->accuracy))
@@ -214,12 +216,10 @@ static void update_slot(struct progress *p, const struct engine_event *v)
 	}
 }
 
-void progress_event(void *arg, const struct engine_event *v)
+static void show_event(struct progress *p, const struct engine_event *v)
 {
-	struct progress *p = arg;
 	struct str t = { 0 };
 
-	run_log_event(p->log, v);
 	p->done = v->done;
 	p->total = v->total;
 	p->eta = v->eta;
@@ -258,6 +258,24 @@ void progress_event(void *arg, const struct engine_event *v)
 	else if (!p->cli->quiet)
 		plain_status(p);
 	str_release(&t);
+}
+
+/* Names and reasons are others' texts. */
+void progress_event(void *arg, const struct engine_event *v)
+{
+	bool foreign = v->kind == ENGINE_RESULT || v->kind == ENGINE_RETRY || v->kind == ENGINE_CANDIDATE;
+	struct progress *p = arg;
+	struct engine_event clean = *v;
+	struct str label = { 0 }, text = { 0 };
+
+	run_log_event(p->log, v);
+	cell_text(&label, v->label, 0, true);
+	cell_text(&text, v->text, 0, true);
+	clean.label = v->label ? str_get(&label) : NULL;
+	clean.text = v->text && foreign ? str_get(&text) : v->text;
+	show_event(p, &clean);
+	str_release(&label);
+	str_release(&text);
 }
 
 void progress_free(struct progress *p)

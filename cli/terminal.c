@@ -6,11 +6,13 @@
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
 
 #include "base/str.h"
 #include "report/escape.h"
 
-bool terminal_utf8(void)
+static bool is_utf8(void)
 {
 	static const char *const names[] = { "LC_ALL", "LC_CTYPE", "LANG" };
 
@@ -21,6 +23,21 @@ bool terminal_utf8(void)
 			return strcasestr(v, "utf-8") || strcasestr(v, "utf8");
 	}
 	return false;
+}
+
+struct look terminal_look(bool paint)
+{
+	struct look l = { .width = 100, .paint = paint, .utf8 = is_utf8() };
+	const char *columns = getenv("COLUMNS");
+	struct winsize size;
+
+	if (ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 0) {
+		l.width = size.ws_col;
+		l.height = size.ws_row;
+	} else if (columns && atoi(columns) > 20) {
+		l.width = atoi(columns);
+	}
+	return l;
 }
 
 /* ---- cells ---------------------------------------------------------------------------------------------- */

@@ -8,7 +8,13 @@
 
 struct str;
 
-bool terminal_utf8(void); /* LC_ALL, LC_CTYPE, LANG say so */
+struct look {
+	int width, height; /* of the screen; height 0: no limit */
+	bool paint, utf8;
+};
+
+/* Of stdout: a terminal's size, else $COLUMNS, else 100; UTF-8 if LC_ALL, LC_CTYPE or LANG say so. */
+struct look terminal_look(bool paint);
 
 int cell_width(const char *text); /* in cells; escape sequences "\033[...m" take none */
 

@@ -232,7 +232,7 @@ int watch_read(struct watch *w, struct store *s, const char *study, struct arena
 
 struct screen {
 	struct str *out;
-	const struct watch_look *look;
+	const struct look *look;
 	struct str line;
 	int lines;
 };
@@ -380,7 +380,7 @@ static void best_lines(struct screen *c, const struct watch *w)
 	end_line(c);
 }
 
-void watch_frame(struct str *out, const struct watch *w, const struct watch_look *look)
+void watch_frame(struct str *out, const struct watch *w, const struct look *look)
 {
 	struct screen c = { .out = out, .look = look };
 

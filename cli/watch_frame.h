@@ -7,6 +7,7 @@
 
 struct arena;
 struct json;
+struct look;
 struct str;
 
 enum { WATCH_BEST = 3, WATCH_FAILED = 4, WATCH_QUEUED = 3 };
@@ -44,12 +45,7 @@ struct watch {
 /* study NULL: those that are not finished, and the newest. Everything lives in a. */
 int watch_read(struct watch *w, struct store *s, const char *study, struct arena *a, struct err *e);
 
-struct watch_look {
-	int width, height; /* of the screen; height 0: no limit */
-	bool paint, utf8;
-};
-
-void watch_frame(struct str *out, const struct watch *w, const struct watch_look *look);
+void watch_frame(struct str *out, const struct watch *w, const struct look *look);
 void watch_line(struct str *out, const struct watch *w);        /* the same in one plain line */
 void watch_ended(struct str *out, const struct store_item *it); /* a line on a run that has ended */
 struct json *watch_json(const struct watch *w);

@@ -15,7 +15,7 @@ t ls --sort id | bare
 "$nab" ls --json | python3 -c "import json, sys; json.load(sys.stdin)"
 t ls --failed
 t status | bare
-t show tiny-1 --no-epochs --no-confusion | grep -v finding | bare
+t show tiny-1 --no-epochs --no-confusion --no-classes | grep -v finding | bare
 t show 99
 t show nonsense
 "$nab" show tiny-1 --model >model.json && "$nab" validate model.json --no-draw --no-lint
