@@ -5,13 +5,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "base/json.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/str.h"
+#include "cli/patience.h"
 #include "cli/target.h"
 #include "cli/terminal.h"
 #include "cli/watch_frame.h"
@@ -131,30 +131,17 @@ static int look_again(struct watcher *w, struct err *e)
 	return watch_read(&w->now, w->store, f->study, w->arena, e);
 }
 
-static void our_signals(sigset_t *set)
-{
-	static const int all[] = { SIGINT, SIGTERM, SIGHUP, SIGWINCH, SIGTSTP, SIGCONT };
-
-	sigemptyset(set);
-	for (size_t i = 0; i < sizeof all / sizeof *all; i++)
-		sigaddset(set, all[i]);
-}
-
 /* Waits until it is time to look again. Returns the signal that ends the watching, or 0. */
-static int rest(const struct watcher *w, double seconds)
+static int rest(const struct watcher *w, const struct patience *p, double seconds)
 {
-	struct timespec wait = { (time_t)seconds, (long)((seconds - (double)(time_t)seconds) * 1e9) };
-	sigset_t set;
-	int sig;
+	int sig = patience_wait(p, seconds);
 
-	our_signals(&set);
-	sig = sigtimedwait(&set, NULL, &wait);
 	if (sig == SIGTSTP) { /* give the terminal back while we are stopped */
 		leave(w);
 		raise(SIGSTOP);
 		enter(w);
 	}
-	return sig == SIGINT || sig == SIGTERM || sig == SIGHUP ? sig : 0;
+	return patience_ends(sig) ? sig : 0;
 }
 
 static bool over(const struct watcher *w)
@@ -162,7 +149,7 @@ static bool over(const struct watcher *w)
 	return w->now.finished || !w->now.holder[0];
 }
 
-static int follow(struct watcher *w, int *sig, struct err *e)
+static int follow(struct watcher *w, const struct patience *p, int *sig, struct err *e)
 {
 	const struct flags *f = w->cli->flags;
 
@@ -173,27 +160,24 @@ static int follow(struct watcher *w, int *sig, struct err *e)
 			redraw(w);
 		else
 			tell(w, first, over(w));
-		if (over(w) || (*sig = rest(w, f->interval)))
+		if (over(w) || (*sig = rest(w, p, f->interval)))
 			return 0;
 	}
 }
 
 static int watch(struct watcher *w, struct err *e)
 {
-	sigset_t set, old;
+	struct patience p;
 	int rc, sig = 0;
 
-	our_signals(&set);
-	sigprocmask(SIG_BLOCK, &set, &old);
+	patience_begin(&p, w->screen);
 	enter(w);
-	rc = follow(w, &sig, e);
+	rc = follow(w, &p, &sig, e);
 	leave(w);
-	sigprocmask(SIG_SETMASK, &old, NULL);
+	patience_end(&p);
 	if (rc == 0 && w->screen)
 		print_frame(w);
-	if (rc == 0 && sig) /* as asked: there is nothing to say */
-		e->code = (enum err_code)(128 + sig);
-	return rc < 0 || sig ? -1 : 0;
+	return rc < 0 ? -1 : sig ? patience_ended(sig, e) : 0;
 }
 
 static int show(struct watcher *w, struct err *e)

@@ -1,4 +1,4 @@
-"""Runs `nab watch` beside a search that is under way, on a terminal and without one, and after it. Waits for what is
+"""Runs `nab watch` and `nab report --watch` beside a search that is under way, on a terminal and without one, and after it. Waits for what is
 shown, never for a time. Prints TAP."""
 import fcntl
 import os
@@ -101,6 +101,28 @@ def on_a_terminal():
     result(tail >= 0 and "watched" in screen.text[tail:], "the terminal is restored, the last state stays visible")
 
 
+def whole(path):
+    with open(path) as file:
+        return file.read().rstrip().endswith("</html>")
+
+
+def reports():
+    """One that is interrupted; one that goes on, which is returned."""
+    command = [NAB, "report", "--watch", "--interval", "0.1", "--no-figures", "--top", "3", "--output"]
+    first = subprocess.Popen(command + ["one"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    lines = [first.stderr.readline() for _ in range(2)]
+    good = all(re.match(r"one/index.html: \d+ models", line) for line in lines)
+    for _ in range(20):
+        good = good and whole("one/index.html")
+    first.send_signal(signal.SIGINT)
+    result(good, "a report is written again while the search runs, and is whole at any time")
+    first.communicate()
+    result(first.returncode == 130 and whole("one/index.html"), "SIGINT ends it with 130; the page stays")
+    second = subprocess.Popen(command + ["two"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    second.stderr.readline()
+    return second
+
+
 def main():
     os.chdir(tempfile.mkdtemp(prefix="nab-watch-"))
     study("study.json", 5000)
@@ -116,10 +138,14 @@ def main():
     while line.startswith("watched: open"):
         line = plain.stdout.readline()
     result(re.match(r"done +watched-\d+ +score [01]\.\d+", line), "a line a run that has ended")
+    report = reports()
     search.send_signal(signal.SIGINT)
     search.wait(PATIENCE)
     rest = plain.stdout.read()
     result(plain.wait() == 0 and "no coordinator is at work" in rest.splitlines()[-1], "it ends when the coordinator does")
+    report.communicate()
+    left = [name for _, _, names in os.walk("two") for name in names if name.endswith(".tmp")]
+    result(report.returncode == 0 and whole("two/index.html") and not left, "so does the report")
     os.remove("watched.db")
     study("study.json", 2)
     subprocess.run([NAB, "search", "study.json", "--quiet"], **quiet)
