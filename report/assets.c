@@ -26,6 +26,7 @@
 	X(js_confusion, "confusion.js")     \
 	X(js_layers, "layers.js")           \
 	X(js_models, "models.js")           \
+	X(js_missed, "missed.js")           \
 	X(js_parallel, "parallel.js")       \
 	X(js_progress, "progress.js")       \
 	X(js_main, "main.js")

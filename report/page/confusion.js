@@ -132,8 +132,8 @@ nab.confusion = (function () {
 				return make("span", { class: "swatch " + kind + (k + 1), title: (k ? "from " : "above ") + 100 * v + " % of the class" }, k ? String(+(100 * v).toPrecision(2)) : "0");
 			});
 		}
-		return make("div", { class: "scales" }, make("span", { class: "dim" }, "% of the true class \u2014 recognised, from"), make("span", scale("r", rightFrom)),
-			make("span", { class: "dim" }, "mistaken, from"), make("span", scale("w", wrongFrom)));
+		return make("div", { class: "scales" }, make("span", { class: "scale" }, make("span", { class: "dim" }, "recognised, from %"), make("span", scale("r", rightFrom))),
+			make("span", { class: "scale" }, make("span", { class: "dim" }, "mistaken, from %"), make("span", scale("w", wrongFrom))));
 	}
 	function worstList(model, show) {
 		var n = nab.data.classes.length, s = sums(model.confusion, n), list = worst(model.confusion, n).slice(0, n > 25 ? 24 : 8);
@@ -147,7 +147,7 @@ nab.confusion = (function () {
 		var n = nab.data.classes.length, seeds = model.runs.filter(function (r) { return r.state === "done"; }).length;
 		if (!model.confusion) return n ? make("div", { class: "part" }, make("h4", "Confusion"), make("p", { class: "note" }, "Not recorded.")) : null;
 		var found = make("div", { class: "found", "aria-live": "polite" }), place = make("div", { class: "confusion" }), said = make("div", { class: "dim said", "aria-hidden": "true" }, "\u00a0");
-		function show(t, p) { open(found, model, t, p); found.scrollIntoView({ block: "nearest" }); }
+		function show(t, p) { open(found, model, t, p); found.scrollIntoView({ block: "nearest", behavior: "instant" }); }
 		function redraw() { place.replaceChildren(matrix(model, show, function (text) { said.textContent = text; })); }
 		var way = make("select", { "data-confusion": "order", "aria-label": "order of the classes", on: { change: function () { how.order = way.value; redraw(); } } },
 			make("option", { value: "data" }, "classes in their order"), make("option", { value: "alike" }, "confused classes side by side"),
@@ -155,8 +155,8 @@ nab.confusion = (function () {
 		way.value = n > WORST || how.order !== "worst" ? how.order : "data";
 		how.order = way.value;
 		redraw();
-		return make("div", { class: "part" }, make("h4", "Confusion ", make("span", { class: "dim" }, "rows: true class, columns: what the model said" + (seeds > 1 ? "; answers of " + seeds + " seeds" : "") + "; a cell opens its examples")),
-			make("div", { class: "bar noprint" }, way), make("div", { class: "beside" }, place, worstList(model, show)), said, legend(), found);
+		return [make("div", { class: "part" }, make("h4", "Confusion ", make("span", { class: "dim" }, "rows: true class, columns: what the model said" + (seeds > 1 ? "; answers of " + seeds + " seeds" : "") + "; a cell opens its examples")),
+			make("div", { class: "bar noprint" }, way), make("div", { class: "beside" }, place, worstList(model, show)), said, legend()), found];
 	}
 
 	/* ---- by class ---- */

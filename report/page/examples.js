@@ -69,7 +69,7 @@ nab.examples = (function () {
 			var shown = seen.slice(0, n).map(one);
 			box.replaceChildren(make("div", { class: "sprites" }, shown));
 			if (shown.length < seen.length)
-				box.appendChild(make("button", { class: "noprint", on: { click: function () { fill(Infinity); } } }, "all " + seen.length));
+				box.appendChild(make("button", { class: "noprint", on: { click: function () { fill(Infinity); } } }, "show all " + seen.length));
 			if (blind.length) box.appendChild(make("p", { class: "note numbers" }, (seen.length ? "Without a picture here: " : why() + " Examples, by their number in the validation split: ") +
 				blind.map(function (t) { return "#" + t.i; }).join(" ")));
 		}

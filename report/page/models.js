@@ -96,12 +96,23 @@ nab.view("models", function (section, data) {
 		return [both && nab.data.classify ? make("span", { class: a >= 0 ? "good" : "worse", title: "accuracy" }, points(a)) : make("span", { class: "dim" }, rows.state[row] === "done" ? "" : rows.state[row]),
 			make("span", { class: p <= 0 ? "good" : "worse", title: "parameters" }, (p > 0 ? "+" : p < 0 ? "\u2212" : "\u00b1") + f.whole(Math.abs(p)) + " parameters")];
 	}
+	/* Layers of one block that came or went together are one line. */
+	function folded(diff) {
+		var out = [];
+		diff.forEach(function (d) {
+			var block = d[1].indexOf("__") > 0 ? d[1].slice(0, d[1].indexOf("__")) : null, last = out[out.length - 1];
+			if (block && d[0] !== "changed" && last && last.block === block && last.kind === d[0]) last.list.push(d);
+			else out.push({ kind: d[0], block: block, list: [d] });
+		});
+		return out;
+	}
 	var marks = { added: "+", removed: "\u2212", changed: "~" };
 	function difference(m) {
 		if (!m.diff) return null;
-		return make("div", { class: "diff" }, m.diff.length ? make("ul", m.diff.map(function (d) {
-			return make("li", { class: d[0] }, make("b", { "aria-label": d[0] }, marks[d[0]] || ""), make("code", d[1]), " ",
-				d[0] === "changed" && d[2] !== d[3] ? [make("del", d[3]), " \u2192 ", make("ins", d[2])] : d[2] || d[3]);
+		return make("div", { class: "diff" }, m.diff.length ? make("ul", folded(m.diff).map(function (g) {
+			var d = g.list[0], words = g.list.map(function (e) { return e[2] || e[3]; }).join(", ");
+			return make("li", { class: d[0] }, make("b", { "aria-label": d[0] }, marks[d[0]] || ""), make("code", g.list.length > 1 ? g.block : d[1]), " ",
+				d[0] === "changed" && d[2] !== d[3] ? [make("del", d[3]), " \u2192 ", make("ins", d[2])] : words);
 		})) : make("p", { class: "note" }, "The layers are the same."), m.reshaped ? make("p", { class: "note" }, m.reshaped + (m.reshaped === 1 ? " layer has" : " layers have") + " another output or number of parameters because of that.") : null);
 	}
 	function lineage(m, row) {
@@ -162,9 +173,12 @@ nab.view("models", function (section, data) {
 		if (!m.svg) return make("p", { class: "note" }, "This version of nab cannot read the stored model, so that there is no chart of it.");
 		return [make("div", { class: "snac", tabindex: 0, role: "group", "aria-label": "chart of the architecture" }, nab.markup(m.svg)), make("div", { class: "legend" }, nab.markup(m.legend))];
 	}
+	function pair(confusion, classes) { /* the examples of a cell below both */
+		return !Array.isArray(confusion) ? [confusion, classes] : make("div", { class: "pair" }, confusion[0], classes, confusion[1]);
+	}
 	function full(m, row) {
 		var big = nab.data.classes.length > 12;
-		return [chart(m), nab.curves.panel(m), big ? [nab.confusion.panel(m), nab.confusion.classes(m)] : make("div", { class: "pair" }, nab.confusion.panel(m), nab.confusion.classes(m)),
+		return [chart(m), nab.curves.panel(m), big ? [nab.confusion.panel(m), nab.confusion.classes(m)] : pair(nab.confusion.panel(m), nab.confusion.classes(m)),
 			nab.confusion.slices(row), diagnosis(m, row), nab.layers.panel(m), lineage(m, row), part("Runs", null, runs(m), recipe(m)), commands(m.name, m)];
 	}
 	function compact(row) {

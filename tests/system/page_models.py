@@ -220,3 +220,35 @@ def test_hostile_text_stays_text_in_the_inspection(t):
         page.click("[data-cell='%s']" % cells[1])
         assert page.count("script") == 2 and page.count("img, iframe, object, #inspect b b") == 0
     assert page.eval("document.querySelector('#models').scrollWidth <= document.documentElement.clientWidth")
+
+
+def test_the_missed_are_those_that_most_runs_miss(t):
+    page, db = t.open("hostile/index.html"), store(t, "hostile")
+    truth, missed, answers = truth_of(db), {}, {}
+    runs = [r for (r,) in db.execute("SELECT r.id FROM runs r JOIN evaluations e ON e.run=r.id JOIN predictions p ON p.evaluation=e.id "
+                                     "WHERE r.state='done' AND e.split='validation'")]
+    for run in runs:
+        for i, (a, b) in enumerate(zip(truth, said_by(db, run))):
+            if a != b:
+                missed[i] = missed.get(i, 0) + 1
+                answers.setdefault(i, {}).setdefault(b, 0)
+                answers[i][b] += 1
+    def brute(keep):
+        out = [{"i": i, "missed": k, "taken": min(c for c in answers[i] if answers[i][c] == max(answers[i].values())),
+                "times": max(answers[i].values())} for i, k in missed.items() if keep(i)]
+        return sorted(out, key=lambda e: (-e["missed"], e["i"]))
+    assert page.eval("nab.examples.get().runs") == len(runs)
+    assert page.eval("nab.missed()") == brute(lambda i: True)
+    page.eval("nab.set({ classes: [3, 5] })")
+    assert page.eval("nab.missed()") == brute(lambda i: truth[i] in (3, 5))
+    members = db.execute("SELECT member FROM members WHERE split='validation' ORDER BY number").fetchone()[0]
+    page.eval("nab.set({ classes: [], slice: 0 })")
+    assert page.eval("nab.missed()") == brute(lambda i: members[i])
+    page.eval("document.getElementById('missed').scrollIntoView()")
+    page.wait("!!document.querySelector('#missed-list .examples')")
+    shown = page.eval("document.querySelector('#missed-list').textContent")
+    assert all("#%d" % e["i"] in shown for e in brute(lambda i: members[i])[:20])
+    page.eval("nab.set({ slice: null })")
+    page.eval("document.querySelectorAll('.balance tbody .link')[0].click()")
+    assert page.eval("nab.state.classes") == [0]
+    page.eval("nab.set({ classes: [] })")
