@@ -56,10 +56,10 @@ nab.examples = (function () {
 	}
 	function has(i) { return !!get() && (all.texts ? all.texts[i] !== undefined : where[i] !== undefined); }
 
-	/* items: [{ i: example, words: below the picture }]. Those with pictures first; the others by number. */
+	/* items: [{ i: example, words: below the picture }]. What has neither picture nor words is a number in a list. */
 	function list(items, most) {
-		var box = make("div", { class: "examples" }), seen = items.filter(function (t) { return has(t.i); });
-		var blind = items.filter(function (t) { return !has(t.i); }), cut = seen.length > most;
+		var box = make("div", { class: "examples" }), seen = items.filter(function (t) { return has(t.i) || t.words; });
+		var blind = items.filter(function (t) { return !has(t.i) && !t.words; }), cut = seen.length > most;
 		function one(t) {
 			var source = all.source ? ", number " + all.source[t.i] + " of the data" : "";
 			return make("figure", { "data-example": t.i, title: "validation example " + t.i + source + ": " + name(all.truth[t.i]) },
@@ -70,12 +70,13 @@ nab.examples = (function () {
 			box.replaceChildren(make("div", { class: "sprites" }, shown));
 			if (shown.length < seen.length)
 				box.appendChild(make("button", { class: "noprint", on: { click: function () { fill(Infinity); } } }, "show all " + seen.length));
-			if (blind.length) box.appendChild(make("p", { class: "note numbers" }, (seen.length ? "Without a picture here: " : why() + " Examples, by their number in the validation split: ") +
+			if (seen.length && !seen.some(function (t) { return has(t.i); })) box.appendChild(make("p", { class: "note" }, "No pictures: " + why() + "."));
+			if (blind.length) box.appendChild(make("p", { class: "note numbers" }, (seen.length ? "Without a picture here: " : (why() ? "No pictures: " + why() + ". " : "") + "By their number in the validation split: ") +
 				blind.map(function (t) { return "#" + t.i; }).join(" ")));
 		}
 		fill(cut ? most : Infinity);
 		return box;
 	}
-	function why() { return get() ? all.why || "" : "No predictions are stored."; }
+	function why() { return get() ? all.why || "" : "no predictions are stored"; }
 	return { get: get, name: name, picture: picture, has: has, list: list, why: why };
 })();
