@@ -3,7 +3,7 @@
  */
 nab.confusion = (function () {
 	"use strict";
-	var make = nab.make, percent = nab.format.percent, name = nab.examples.name, known = nab.known;
+	var make = nab.make, percent = nab.format.percent, name = nab.examples.name, brief = nab.examples.brief, known = nab.known;
 	var WORST = 12, how = { order: "data", sort: "data", measure: "recall", least: 10 };
 	/* Shares of a row at which the next of seven colours begins. */
 	var rightFrom = [0, 0.5, 0.7, 0.8, 0.9, 0.95, 0.98], wrongFrom = [0, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2];
@@ -71,7 +71,7 @@ nab.confusion = (function () {
 	}
 	function open(box, model, t, p) {
 		var list = members(model, t, p), seeds = model.runs.filter(function (r) { return r.state === "done"; }).length, v = model.confusion[t * nab.data.classes.length + p];
-		var title = t === p ? "\u201c" + name(t) + "\u201d, recognised" : "\u201c" + name(t) + "\u201d taken for \u201c" + name(p) + "\u201d";
+		var title = t === p ? "\u201c" + brief(t) + "\u201d, recognised" : "\u201c" + brief(t) + "\u201d taken for \u201c" + brief(p) + "\u201d";
 		box.replaceChildren(make("div", { class: "bar" }, make("h4", title),
 			make("span", { class: "dim count" }, list ? list.length + (list.length === 1 ? " example" : " examples") + (seeds > 1 ? ", " + v + " answers of " + seeds + " seeds" : "") : v + " answers"),
 			make("span", { class: "space" }), make("button", { class: "noprint", "aria-label": "close the examples", on: { click: function () { box.replaceChildren(); } } }, "\u2715")));

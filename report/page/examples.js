@@ -28,6 +28,8 @@ nab.examples = (function () {
 	}
 	function name(c) { return nab.data.classes[c] || (nab.data.classes[c] === "" ? "(empty)" : "class " + c); }
 
+	function brief(c) { var s = name(c); return s.length > 48 ? s.slice(0, 47) + "\u2026" : s; }
+
 	/* A sheet is decoded when the first of its pictures is asked for. */
 	function sheet(k, use) {
 		var s = sheets[k];
@@ -78,5 +80,5 @@ nab.examples = (function () {
 		return box;
 	}
 	function why() { return get() ? all.why || "" : "no predictions are stored"; }
-	return { get: get, name: name, picture: picture, has: has, list: list, why: why };
+	return { get: get, name: name, brief: brief, picture: picture, has: has, list: list, why: why };
 })();

@@ -1,6 +1,6 @@
 """The inspection of a model against the store, read by another program: confusions and their examples, curves, lineage,
 layers, names."""
-import array, json, os, sqlite3
+import array, json, os, sqlite3, unittest
 
 
 def store(t, name="plain"):
@@ -252,3 +252,85 @@ def test_the_missed_are_those_that_most_runs_miss(t):
     page.eval("document.querySelectorAll('.balance tbody .link')[0].click()")
     assert page.eval("nab.state.classes") == [0]
     page.eval("nab.set({ classes: [] })")
+
+
+OVERLAP = """(function (selector) {
+    var boxes = nab.all(selector).map(e => e.getBoundingClientRect()).filter(r => r.width && r.height), bad = 0;
+    boxes.forEach((a, i) => boxes.forEach((b, k) => {
+        bad += k > i && Math.min(a.right, b.right) - Math.max(a.left, b.left) > 1 && Math.min(a.bottom, b.bottom) - Math.max(a.top, b.top) > 1;
+    }));
+    return [boxes.length, bad];
+})(%s)"""
+
+
+def test_fifty_classes_stay_readable(t):
+    check_confusion(t, "many")
+    for width in (1300, 800):
+        page = t.open("many/index.html", width=width)
+        for order in ("data", "alike", "worst"):
+            page.eval("(function (e) { e.value = '%s'; e.dispatchEvent(new Event('change')); })(document.querySelector('[data-confusion=order]'))" % order)
+            n = 12 if order == "worst" else 50
+            labels, bad = page.eval(OVERLAP % json.dumps(".matrix th span"))
+            assert labels == 2 * n and bad == 0, (width, order, labels, bad)
+            assert page.count(".matrix td") == n * n
+            assert page.eval("nab.all('.matrix th').every(h => !h.title || h.textContent.length)")
+        assert page.eval("new Set(nab.all('.matrix tbody th').map(t => t.textContent)).size") == 12
+        labels, bad = page.eval(OVERLAP % json.dumps(".byclasses [data-class] .cut"))
+        assert labels == 50 and bad == 0
+        assert page.eval("document.documentElement.scrollWidth <= document.documentElement.clientWidth")
+    page.eval("(function (e) { e.value = 'alike'; e.dispatchEvent(new Event('change')); })(document.querySelector('[data-confusion=order]'))")
+    m = page.eval("nab.model(nab.state.current).confusion")
+    chain = page.eval("nab.all('.matrix tbody tr').map(r => +r.querySelector('td').dataset.cell.split(',')[0])")
+    sums = [sum(m[c * 50:c * 50 + 50]) for c in range(50)]
+    like = lambda a, b: m[a * 50 + b] / sums[a] + m[b * 50 + a] / sums[b]
+    together = sum(like(a, b) for a, b in zip(chain, chain[1:]))
+    assert sorted(chain) == list(range(50)) and together > sum(like(c, c + 1) for c in range(49))
+
+
+def test_pictures_are_the_data(t):
+    """Trains a linear model on Fashion-MNIST: every picture on the page is, pixel by pixel, the example it says it is."""
+    import gzip, subprocess
+    folder = os.path.join(os.path.dirname(os.path.abspath(t.nab)), "..", "shared", "data", "fashion-mnist")
+    files = {k: os.path.join(folder, "train-%s.gz" % v) for k, v in (("x", "images-idx3-ubyte"), ("y", "labels-idx1-ubyte"))}
+    if not all(os.path.exists(f) for f in files.values()):
+        raise unittest.SkipTest("no Fashion-MNIST in ../shared/data")
+    with open(t.tmp("linear.json"), "w") as f:
+        f.write('{"name": "linear", "input": [1, 28, 28], "classes": 10, "layers": ["flatten", {"dense": {"units": 10}}]}')
+    for args in (["train", t.tmp("linear.json"), "--data", "idx:" + folder, "--epochs", "1", "--store", t.tmp("real.db")],
+                 ["report", "--store", t.tmp("real.db"), "-o", t.tmp("real"), "--no-figures"]):
+        out = subprocess.run([t.nab] + args, capture_output=True, text=True)
+        assert out.returncode == 0, out.stderr
+    images, labels = gzip.open(files["x"]).read()[16:], gzip.open(files["y"]).read()[8:]
+    page = t.open("real/index.html")
+    shown = page.eval("nab.data.examples.shown.of.length")
+    assert 1000 <= shown <= 2000
+    assert page.eval("nab.examples.get().n") == 6000
+    sheets = page.eval("""(async function () {
+        var all = nab.examples.get(), out = [], of = all.pictures.of;
+        for (var k = 0; k < of.length; k += 37) {
+            var c = nab.examples.picture(of[k]);
+            for (var w = 0; !c.dataset.drawn && w < 500; w++) await new Promise(r => setTimeout(r, 10));
+            var p = c.getContext("2d").getImageData(0, 0, 28, 28).data, grey = [];
+            for (var i = 0; i < p.length; i += 4) grey.push(p[i]);
+            out.push([of[k], all.source[of[k]], all.truth[of[k]], grey]);
+        }
+        return out;
+    })()""")
+    assert len(sheets) > 20
+    for i, source, label, pixels in sheets:
+        assert bytes(pixels) == images[784 * source:784 * source + 784], i
+        assert labels[source] == label
+    cell = page.eval("nab.all('.matrix td').filter(t => /^w/.test(t.className) && +t.textContent > 3)[0].dataset.cell")
+    page.click("[data-cell='%s']" % cell)
+    assert page.count(".found canvas") > 0
+    found = page.eval("nab.all('.found figure').map(f => +f.dataset.example)")
+    assert all(page.eval("nab.examples.get().truth[%d]" % i) == int(cell.split(",")[0]) for i in found)
+    os.remove(t.tmp("real.db"))
+
+
+def test_without_the_data_there_are_numbers(t):
+    page = t.open("plain/index.html")
+    page.click("[data-cell].w5, [data-cell].w6, [data-cell].w4")
+    words = page.text(".found")
+    assert "No pictures" in words and "#" in words, words
+    assert page.count(".found canvas") == 0

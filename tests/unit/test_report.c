@@ -63,6 +63,71 @@ static const struct made_store hostile = { .study = "<script>alert(0)</script>",
 					   .unfinished = true,
 					   .seed = 12 };
 
+/* As many classes as drawings have, one of them with a name that no chart can hold. */
+static const char *const drawings[] = {
+	"aircraft carrier",
+	"airplane",
+	"alarm clock",
+	"ambulance",
+	"angel",
+	"animal migration",
+	"ant",
+	"anvil",
+	"apple",
+	"arm",
+	"asparagus",
+	"axe",
+	"backpack",
+	"banana",
+	"bandage",
+	"barn",
+	"baseball",
+	"baseball bat",
+	"basket",
+	"basketball",
+	"bat",
+	"bathtub",
+	"beach",
+	"bear",
+	"beard",
+	"bed",
+	"bee",
+	"belt",
+	"bench",
+	"bicycle",
+	"binoculars",
+	"bird",
+	"birthday cake",
+	"blackberry",
+	"blueberry",
+	"book",
+	"boomerang",
+	"bottlecap",
+	"bowtie",
+	"bracelet",
+	"brain",
+	"bread",
+	"bridge",
+	"broccoli",
+	"broom",
+	"bucket",
+	"bulldozer",
+	"bus",
+	"bush",
+	"a name of three hundred characters and then some more of it and then some more of it and then some more of it "
+	"and then some more of it and then some more of it and then some more of it and then some more of it and then "
+	"some more of it and then some more of it and then some more of it and then some more of it"
+};
+static const struct made_store many = { .study = "drawings",
+					.candidates = 8,
+					.baselines = 1,
+					.seeds = 2,
+					.epochs = 3,
+					.examples = 2500,
+					.n_classes = 50,
+					.classes = drawings,
+					.seed = 13 };
+
 static struct err bad;
 
 #define OK(call)                                                                           \
@@ -660,6 +725,7 @@ static void writes_all_files(void **state)
 {
 	write_one(*state, "plain", &plain, 24);
 	write_one(*state, "hostile", &hostile, 10);
+	write_one(*state, "many", &many, 5);
 	assert_false(file_exists("nab-was-here"));
 }
 
