@@ -51,24 +51,6 @@ static struct json *changes(struct cli *c, const struct json *old, const struct 
 	return list;
 }
 
-/* One model is an ancestor of the other, or they share one. */
-static int find_relation(struct store *s, struct sides *d, struct err *e)
-{
-	enum { MOST = 64 };
-	int64_t line[2][MOST];
-	int n[2];
-
-	for (int k = 0; k < 2; k++) {
-		n[k] = store_lineage(s, d->t[k].item.model, line[k], MOST, e);
-		if (n[k] < 0)
-			return -1;
-	}
-	for (int i = 0; i < n[0]; i++)
-		for (int j = 0; j < n[1]; j++)
-			d->related = d->related || line[0][i] == line[1][j];
-	return 0;
-}
-
 static void put_seeds(struct cli *c, struct store *s, struct json *into, int64_t candidate)
 {
 	struct store_query q = { .candidate = candidate };
@@ -125,7 +107,7 @@ static int read_runs(struct cli *c, struct sides *d, struct err *e)
 		return -1;
 	for (int k = 0; k < 2; k++)
 		TRY(store_study_get(s, d->t[k].item.candidate.study, &d->study[k], c->arena, e));
-	TRY(find_relation(s, d, e));
+	TRY(target_related(s, &d->t[0], &d->t[1], &d->related, e));
 	d->recipe = changes(c, parsed(c, d->t[0].recipe), parsed(c, d->t[1].recipe));
 	for (int k = 0; k < 2; k++) {
 		spec[k] = parsed(c, d->t[k].data_spec);

@@ -202,6 +202,24 @@ int cli_target(struct cli *c, const char *text, const char *store, struct target
 	return rc;
 }
 
+int target_related(struct store *s, const struct target *a, const struct target *b, bool *out, struct err *e)
+{
+	enum { MOST = 64 };
+	int64_t line[2][MOST];
+	int n[2];
+
+	*out = false;
+	for (int k = 0; k < 2; k++) {
+		n[k] = store_lineage(s, (k ? b : a)->item.model, line[k], MOST, e);
+		if (n[k] < 0)
+			return -1;
+	}
+	for (int i = 0; i < n[0]; i++)
+		for (int j = 0; j < n[1]; j++)
+			*out = *out || line[0][i] == line[1][j];
+	return 0;
+}
+
 /* The scale of the images that a run was trained on. */
 static double image_scale(const struct target *t)
 {

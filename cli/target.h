@@ -28,6 +28,9 @@ struct target {
 
 int cli_target(struct cli *c, const char *text, const char *store, struct target *out, struct err *e);
 
+/* Whether of two runs of a store one model is an ancestor of the other, or they share one. */
+int target_related(struct store *s, const struct target *a, const struct target *b, bool *out, struct err *e);
+
 /* The data set of a target: `data` if the user gave one, else that of its study; the digest is checked. */
 int cli_target_data(struct cli *c, const struct target *t, const char *data, struct dataset **out, struct err *e);
 /* Its weights: from `path` if given, else those of the run. */

@@ -21,6 +21,12 @@ static enum snac_size size_of(const struct layout *l)
 	return l->style->size;
 }
 
+/* Small charts without tooltips are a few paths. */
+static bool in_bulk(const struct layout *l)
+{
+	return l->style->silent && size_of(l) == SNAC_SMALL;
+}
+
 static void open_titled(const struct layout *l, const char *class, const char *key, const struct str *title)
 {
 	if (!l->style->silent)
@@ -107,7 +113,7 @@ static double bars_base(const struct layout *l)
 
 static double params_half(const struct layout *l, const struct chip *c)
 {
-	return fmin(l->m.chip * 0.18, c->w * 0.4);
+	return fmin(l->m.chip * 0.14 + 0.5, c->w * 0.4);
 }
 
 static void draw_params(const struct layout *l, const struct chip *c, const struct node *n)
@@ -242,7 +248,7 @@ static const char *plate_name(const struct layout *l, const struct plate *b, con
 	const char *name = b->group >= 0 ? l->p.g->groups[b->group].block : "", *text;
 
 	if (b->count == 1)
-		return text_fit(l->c, name, f, room);
+		return room < 5 * f->size && text_width(name, f) > room ? "" : text_fit(l->c, name, f, room);
 	text = arena_printf(canvas_arena(l->c), "%s " TIMES "%d", name, b->count);
 	if (*name && size_of(l) != SNAC_SMALL && text_width(text, f) <= room)
 		return text;
@@ -333,6 +339,12 @@ static void bar_line(const struct layout *l, const struct bar *b)
 	struct point start = layout_at(l, u0, v0);
 
 	path_move(l->c, start.x, start.y);
+	if (in_bulk(l)) { /* square corners: a third of the text */
+		go(l, u0, v);
+		go(l, u1, v);
+		go(l, u1, v1);
+		return;
+	}
 	go(l, u0, v + r);
 	bend(l, u0, v + r / 2, u0 + r / 2, v, u0 + r, v);
 	go(l, u1 - r, v);
@@ -380,9 +392,10 @@ void layout_paint(struct layout *l, struct canvas *c, double x, double y)
 	l->x = l->style->vertical ? x + l->before : x;
 	l->y = l->style->vertical ? y + l->length : y + (l->flip ? l->after : l->before);
 	for (int i = 0; i < l->p.n_plates; i++)
-		draw_plate(l, i);
+		if (!l->p.plates[i].hidden)
+			draw_plate(l, i);
 	draw_bars(l);
-	if (l->style->silent && size_of(l) == SNAC_SMALL) {
+	if (in_bulk(l)) {
 		draw_bulk(l);
 		return;
 	}

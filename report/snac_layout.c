@@ -144,6 +144,8 @@ static void squeeze(struct layout *l, double width)
 	double rest = l->length - layers * l->m.chip, share;
 
 	l->m.chip = fmax((width - rest) / (layers ? layers : 1), least[l->style->size]);
+	if (l->style->size == SNAC_MEDIUM && l->m.chip < 11)
+		l->m.font = 0; /* symbols on all chips or on none */
 	share = (width - layers * l->m.chip) / rest;
 	if (share < 1 && l->style->size != SNAC_LARGE) {
 		l->m.gap *= fmax(share, 0.2);

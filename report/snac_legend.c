@@ -3,7 +3,7 @@
  */
 #include "report/snac_legend.h"
 
-#include <math.h>
+#include <string.h>
 
 #include "base/mem.h"
 #include "report/canvas.h"
@@ -119,13 +119,13 @@ static void flow_next(struct flow *f, double width, double *x, double *y)
 	f->x += width;
 }
 
-static int flow_all(struct flow *f, const bool used[LAYER_KIND_COUNT])
+static int flow_all(struct flow *f, const struct legend *l)
 {
 	double x, y;
 
 	for (int family = 0; family < FAMILY_COUNT; family++)
 		for (int k = 0; k < LAYER_KIND_COUNT; k++) {
-			if (!used[k] || (int)layer_classes[k]->family != family)
+			if (!l->used[k] || (int)layer_classes[k]->family != family)
 				continue;
 			flow_next(f, item_width(layer_classes[k]->name, LEGEND_CHIP), &x, &y);
 			if (f->c)
@@ -134,6 +134,8 @@ static int flow_all(struct flow *f, const bool used[LAYER_KIND_COUNT])
 	f->line += f->x > 0;
 	f->x = 0;
 	for (int i = 0; i < MARKS; i++) {
+		if ((marks[i].draw == draw_copies && !l->copies) || (marks[i].draw == draw_skip && !l->skips))
+			continue;
 		flow_next(f, item_width(marks[i].text, MARK), &x, &y);
 		if (!f->c)
 			continue;
@@ -143,20 +145,23 @@ static int flow_all(struct flow *f, const bool used[LAYER_KIND_COUNT])
 	return f->line + 1;
 }
 
-double legend_height(const bool used[LAYER_KIND_COUNT], double width)
+double legend_height(const struct legend *l, double width)
 {
-	return flow_all(&(struct flow){ .width = width }, used) * LEGEND_LINE;
+	return flow_all(&(struct flow){ .width = width }, l) * LEGEND_LINE;
 }
 
-void legend_paint(struct canvas *c, const bool used[LAYER_KIND_COUNT], double width, double x, double y)
+void legend_paint(struct canvas *c, const struct legend *l, double width, double x, double y)
 {
-	flow_all(&(struct flow){ .c = c, .width = width, .x0 = x, .y0 = y }, used);
+	flow_all(&(struct flow){ .c = c, .width = width, .x0 = x, .y0 = y }, l);
 }
 
 struct canvas *snac_legend(const bool used[LAYER_KIND_COUNT], double width, struct arena *a)
 {
-	struct canvas *c = canvas_new(a, width, legend_height(used, width));
+	struct legend l = { .copies = true, .skips = true };
+	struct canvas *c;
 
-	legend_paint(c, used, width, 1, 0);
+	memcpy(l.used, used, sizeof l.used);
+	c = canvas_new(a, width, legend_height(&l, width));
+	legend_paint(c, &l, width, 1, 0);
 	return c;
 }

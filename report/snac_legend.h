@@ -8,7 +8,12 @@
 
 struct canvas;
 
-double legend_height(const bool used[LAYER_KIND_COUNT], double width);
-void legend_paint(struct canvas *c, const bool used[LAYER_KIND_COUNT], double width, double x, double y);
+struct legend {
+	bool used[LAYER_KIND_COUNT];
+	bool copies, skips; /* there are folded copies; connections that reach over layers */
+};
+
+double legend_height(const struct legend *l, double width);
+void legend_paint(struct canvas *c, const struct legend *l, double width, double x, double y);
 
 #endif

@@ -24,6 +24,7 @@ struct plate {
 	int first, last; /* chips */
 	int inner;       /* levels of plates inside it */
 	int rows;        /* of names: its own and those of plates inside it */
+	bool hidden;
 	double u0, u1;
 };
 

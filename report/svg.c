@@ -150,20 +150,46 @@ static void rect(struct writer *w, const struct item *i)
 		side(w, i, k);
 }
 
+/* p: its points; follows: p[-1] is where the path is. Lines along an axis are written short. */
+static void verb(struct str *out, enum verb v, const struct point *p, bool follows)
+{
+	switch (v) {
+	case VERB_MOVE:
+	case VERB_LINE:
+		if (v == VERB_LINE && follows && p->y == p[-1].y) {
+			str_addc(out, 'H');
+			outline_number(out, p->x);
+		} else if (v == VERB_LINE && follows && p->x == p[-1].x) {
+			str_addc(out, 'V');
+			outline_number(out, p->y);
+		} else {
+			str_addc(out, v == VERB_MOVE ? 'M' : 'L');
+			xy(out, p->x, p->y);
+		}
+		break;
+	case VERB_CURVE:
+		str_addc(out, 'C');
+		for (int k = 0; k < 3; k++) {
+			if (k)
+				str_addc(out, ' ');
+			xy(out, p[k].x, p[k].y);
+		}
+		break;
+	case VERB_CLOSE:
+		str_addc(out, 'Z');
+		break;
+	}
+}
+
 static void path(struct writer *w, const struct item *i)
 {
-	static const char letter[] = { 'M', 'L', 'C', 'Z' };
 	static const int points[] = { 1, 1, 3, 0 };
 	const struct point *p = i->point;
 
 	str_add(w->out, "<path d=\"");
 	for (int k = 0; k < i->n_verbs; k++) {
-		str_addc(w->out, letter[i->verb[k]]);
-		for (int j = 0; j < points[i->verb[k]]; j++, p++) {
-			if (j)
-				str_addc(w->out, ' ');
-			xy(w->out, p->x, p->y);
-		}
+		verb(w->out, i->verb[k], p, k && i->verb[k - 1] != VERB_CLOSE);
+		p += points[i->verb[k]];
 	}
 	str_addc(w->out, '"');
 	colours(w, i->fill, i->pen.ink);

@@ -19,8 +19,11 @@
 #include "base/rng.h"
 #include "base/str.h"
 #include "report/canvas.h"
+#include "report/graph_view.h"
 #include "report/snac.h"
+#include "report/snac_label.h"
 #include "tests/helper_data.h"
+#include "tests/helper_geometry.h"
 #include "tests/helper_xml.h"
 
 #define RES                                                                                                         \
@@ -79,26 +82,16 @@ static int teardown(void **state)
 	return 0;
 }
 
-struct box {
-	double x0, y0, x1, y1;
-	int node;
-};
-
-/* The chips of a canvas: the first rectangle of every group of class "chip". */
-static int chips_of(const struct canvas *c, struct box *out, int most)
+/* How many chips a drawing has; their boxes in *out, in the order of the drawing. */
+static int chips_of(struct bench *b, const struct canvas *c, struct geometry_box **out)
 {
-	int n, count = 0;
-	const struct item *it = canvas_items(c, &n);
+	struct geometry_box *v;
+	int n = geometry_chips(c, &v);
 
-	for (int i = 0; i + 1 < n; i++)
-		if (it[i].type == ITEM_OPEN && it[i].class && strcmp(it[i].class, "chip") == 0) {
-			const struct item *r = &it[i + 1];
-
-			assert_true(count < most && r->type == ITEM_RECT);
-			out[count++] =
-			    (struct box){ r->x, r->y, r->x + r->w, r->y + r->h, it[i].key ? atoi(it[i].key) : 0 };
-		}
-	return count;
+	*out = arena_alloc(b->a, (size_t)(n + 1) * sizeof **out);
+	memcpy(*out, v, (size_t)n * sizeof *v);
+	mem_free(v);
+	return n;
 }
 
 static struct canvas *drawn(struct bench *b, int model, enum snac_size size, bool unfold)
@@ -111,14 +104,14 @@ static struct canvas *drawn(struct bench *b, int model, enum snac_size size, boo
 static void unfolded_has_every_layer_once(void **state)
 {
 	struct bench *b = *state;
-	struct box box[256];
+	struct geometry_box *box;
 
 	for (int m = 0; m < MODELS; m++) {
-		int n = chips_of(drawn(b, m, SNAC_MEDIUM, true), box, 256);
+		int n = chips_of(b, drawn(b, m, SNAC_MEDIUM, true), &box);
 
 		assert_int_equal(n, b->g[m]->n_nodes + b->g[m]->n_inputs);
 		for (int i = 0; i < n; i++)
-			assert_int_equal(box[i].node, i < b->g[m]->n_inputs ? -1 - i : i - b->g[m]->n_inputs);
+			assert_int_equal(atoi(box[i].text), i < b->g[m]->n_inputs ? -1 - i : i - b->g[m]->n_inputs);
 	}
 }
 
@@ -126,12 +119,12 @@ static void unfolded_has_every_layer_once(void **state)
 static void folds_equal_copies(void **state)
 {
 	struct bench *b = *state;
-	struct box box[256];
+	struct geometry_box *box;
 	struct str line = { 0 };
 
 	snac_line(&line, b->g[2], false, 0);
 	assert_string_equal(str_get(&line), "C [C B R C + R]x4 C B R C C B + R [C B R C + R]x2 GA D");
-	assert_int_equal(chips_of(drawn(b, 2, SNAC_SMALL, false), box, 256), 1 + b->g[2]->n_nodes - 3 * 6 - 6);
+	assert_int_equal(chips_of(b, drawn(b, 2, SNAC_SMALL, false), &box), 1 + b->g[2]->n_nodes - 3 * 6 - 6);
 	str_clear(&line);
 	snac_line(&line, b->g[5], false, 0);
 	assert_string_equal(str_get(&line), "[D R]x3 D");
@@ -147,57 +140,13 @@ static void folds_equal_copies(void **state)
 	str_release(&line);
 }
 
-static bool inside(const struct box *b, const struct canvas *c)
-{
-	return b->x0 >= 0 && b->y0 >= 0 && b->x1 <= canvas_width(c) + 1e-6 && b->y1 <= canvas_height(c) + 1e-6;
-}
-
-static struct box text_box(const struct item *t)
-{
-	double w = text_width(t->text, &t->font);
-	double x = t->x - (t->font.anchor == ANCHOR_MIDDLE ? w / 2 : t->font.anchor == ANCHOR_END ? w : 0);
-
-	return (struct box){ x, t->y - 0.72 * t->font.size, x + w, t->y, 0 };
-}
-
-static bool overlap(const struct box *a, const struct box *b)
-{
-	return a->x0 < b->x1 - 0.01 && b->x0 < a->x1 - 0.01 && a->y0 < b->y1 - 0.01 && b->y0 < a->y1 - 0.01;
-}
-
-/* Everything lies on the paper; no two chips and no two texts overlap. */
 static void check_places(const struct canvas *c, const char *what)
 {
-	struct box chip[256], text[512];
-	int n, chips = chips_of(c, chip, 256), texts = 0;
-	const struct item *it = canvas_items(c, &n);
+	char buf[400];
+	const char *wrong = geometry_wrong(c, buf, sizeof buf);
 
-	for (int i = 0; i < n; i++) {
-		struct box r = { it[i].x, it[i].y, it[i].x + it[i].w, it[i].y + it[i].h, 0 };
-
-		if (it[i].type == ITEM_RECT && !inside(&r, c))
-			fail_msg("%s: a rectangle sticks out", what);
-		for (int k = 0; k < it[i].n_points; k++)
-			if (!inside(&(struct box){ it[i].point[k].x, it[i].point[k].y, it[i].point[k].x,
-						   it[i].point[k].y, 0 },
-				    c))
-				fail_msg("%s: a path leaves the paper at %g, %g", what, it[i].point[k].x,
-					 it[i].point[k].y);
-		if (it[i].type != ITEM_TEXT)
-			continue;
-		assert_true(texts < 512);
-		text[texts] = text_box(&it[i]);
-		if (!inside(&text[texts], c))
-			fail_msg("%s: \"%s\" sticks out", what, it[i].text);
-		for (int k = 0; k < texts; k++)
-			if (overlap(&text[texts], &text[k]))
-				fail_msg("%s: \"%s\" lies over another text", what, it[i].text);
-		texts++;
-	}
-	for (int i = 0; i < chips; i++)
-		for (int k = 0; k < i; k++)
-			if (overlap(&chip[i], &chip[k]))
-				fail_msg("%s: chips %d and %d overlap", what, k, i);
+	if (wrong)
+		fail_msg("%s: %s", what, wrong);
 }
 
 static void nothing_collides(void **state)
@@ -218,12 +167,12 @@ static void nothing_collides(void **state)
 static void height_is_size(void **state)
 {
 	struct bench *b = *state;
-	struct box box[256];
+	struct geometry_box *box;
 	double seen = 0;
 
 	for (int m = 0; m < MODELS; m++) {
 		struct canvas *c = drawn(b, m, SNAC_MEDIUM, true);
-		int n = chips_of(c, box, 256), first = b->g[m]->n_inputs;
+		int n = chips_of(b, c, &box), first = b->g[m]->n_inputs;
 
 		for (int i = first; i < n; i++) {
 			double t = (double)shape_count(&b->g[m]->nodes[i - first].out[0]), least = pow(16, 0.15);
@@ -234,6 +183,131 @@ static void height_is_size(void **state)
 		}
 	}
 	assert_true(fabs(seen - 34) < 1e-6);
+}
+
+/* A bar of every layer that has parameters, the same length for the same number in all charts of a size. */
+static void bars_say_parameters(void **state)
+{
+	struct bench *b = *state;
+	char text[16];
+
+	for (int m = 0; m < MODELS; m++) {
+		const struct graph *g = b->g[m];
+		int n, chip = -1, bars = 0, layers = 0;
+		const struct item *it = canvas_items(drawn(b, m, SNAC_LARGE, true), &n);
+
+		for (int i = 0; i < n; i++) {
+			if (it[i].type == ITEM_OPEN && it[i].key)
+				chip = atoi(it[i].key);
+			if (chip < 0 || it[i].type != ITEM_RECT || it[i].fill != INK_MUTED)
+				continue;
+			bars++;
+			assert_true(fabs(it[i].h - 4 * log10((double)g->nodes[chip].params)) < 1e-6);
+			assert_string_equal(it[i + 1].text, label_count(text, g->nodes[chip].params));
+		}
+		for (int i = 0; i < g->n_nodes; i++)
+			layers += g->nodes[i].params > 0;
+		assert_int_equal(bars, layers);
+	}
+}
+
+static void counts_are_short(void **state)
+{
+	static const struct {
+		int64_t n;
+		const char *text;
+	} rows[] = { { 0, "0" },         { 7, "7" },          { 999, "999" },         { 1000, "1.0k" },
+		     { 9949, "9.9k" },   { 9950, "10k" },     { 147456, "147k" },     { 999499, "999k" },
+		     { 999500, "1.0M" }, { 3504872, "3.5M" }, { 1814073344, "1.8G" }, { INT64_MAX, "9.2E" } };
+	char buf[16];
+
+	(void)state;
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
+		assert_string_equal(label_count(buf, rows[i].n), rows[i].text);
+}
+
+/* Upright, the first layer is at the bottom, and chips are as wide as they are high in a row. */
+static void upright_from_the_bottom(void **state)
+{
+	struct bench *b = *state;
+
+	for (int m = 0; m < MODELS; m++) {
+		struct snac_style style = { .size = SNAC_MEDIUM, .largest = b->largest, .vertical = true };
+		struct geometry_box *row, *column;
+		int n = chips_of(b, drawn(b, m, SNAC_MEDIUM, false), &row);
+
+		assert_int_equal(chips_of(b, snac_draw(b->g[m], &style, b->a), &column), n);
+		for (int i = 0; i < n; i++) {
+			assert_true(fabs((column[i].x1 - column[i].x0) - (row[i].y1 - row[i].y0)) < 1e-6);
+			assert_true(!i || column[i].y1 <= column[i - 1].y0 + 1e-6);
+		}
+	}
+}
+
+/* A network of n layers in which every second one also reads another one before it. */
+static struct graph *wired(struct arena *a, int n)
+{
+	static const char zeros[256];
+	const struct shape in = shape_vector(16);
+	struct graph *g = graph_new(a);
+	struct rng r;
+
+	rng_init(&r, 3, 3);
+	assert_int_equal(graph_input(g, "in", &in, NULL), 0);
+	for (int i = 0; i < n; i++) {
+		struct edge from[2] = { graph_last(g), { i > 2 ? (int)(rng_u32(&r) % (unsigned)(i - 1)) : -1, 0 } };
+		bool add = i % 2 && i > 2;
+
+		assert_true(graph_add(g, add ? LAYER_add : LAYER_relu, zeros, from, add ? 2 : 1, NULL, NULL) >= 0);
+	}
+	assert_int_equal(graph_output(g, "out", TASK_CLASSIFY, 16, graph_last(g), NULL), 0);
+	assert_int_equal(graph_finish(g, NULL), 0);
+	return g;
+}
+
+/* Items and points of paths: what is computed, stored and written. */
+static long work(const struct canvas *c)
+{
+	int n;
+	const struct item *it = canvas_items(c, &n);
+	long sum = n;
+
+	for (int i = 0; i < n; i++)
+		sum += it[i].n_points;
+	return sum;
+}
+
+/* Twice the layers are about twice the work, and 2,000 layers with a thousand long connections can be drawn. */
+static void large_networks(void **state)
+{
+	struct bench *b = *state;
+	struct snac_style style = { .size = SNAC_SMALL, .unfold = true };
+	struct graph_view_opts view = { "large", true };
+	long chips[2], nodes[2];
+	char buf[400];
+
+	for (int k = 0; k < 2; k++) {
+		const struct graph *g = wired(b->a, 1000 * (k + 1));
+		struct canvas *c = snac_draw(g, &style, b->a), *v = graph_view_draw(g, &view, b->a);
+
+		assert_null(geometry_wrong(c, buf, sizeof buf));
+		assert_null(geometry_wrong(v, buf, sizeof buf));
+		chips[k] = work(c);
+		nodes[k] = work(v);
+	}
+	assert_true(chips[1] < 2.1 * (double)chips[0]);
+	assert_true(nodes[1] < 2.1 * (double)nodes[0]);
+}
+
+/* Without tooltips a small chart is a few paths, whatever its length. */
+static void small_ones_are_cheap(void **state)
+{
+	struct bench *b = *state;
+	struct snac_style style = { .size = SNAC_SMALL, .silent = true, .unfold = true };
+	int n;
+
+	canvas_items(snac_draw(wired(b->a, 500), &style, b->a), &n);
+	assert_true(n <= 6);
 }
 
 static void fits_a_width(void **state)
@@ -263,7 +337,7 @@ static void svg_is_well_formed(void **state)
 			int titles = 0;
 			struct xml_seen seen = { count_titles, NULL, &titles };
 			struct canvas *c = drawn(b, m, SNAC_LARGE, false);
-			struct box box[256];
+			struct geometry_box *box;
 			const char *wrong;
 
 			canvas_svg(&svg, c,
@@ -271,7 +345,7 @@ static void svg_is_well_formed(void **state)
 			wrong = xml_wrong(str_get(&svg), false, &seen);
 			if (wrong)
 				fail_msg("model %d: %s", m, wrong);
-			assert_true(titles >= chips_of(c, box, 256)); /* a tooltip on every chip */
+			assert_true(titles >= chips_of(b, c, &box)); /* a tooltip on every chip */
 			str_release(&svg);
 		}
 }
@@ -341,6 +415,8 @@ static double contrast(uint32_t a, uint32_t b)
 /* Families stay apart for red-green blind readers, and texts are readable (WCAG 2.1: 4.5). */
 static void colours_can_be_told_apart(void **state)
 {
+	double least = INFINITY;
+
 	(void)state;
 	for (int dark = 0; dark < 2; dark++)
 		for (int kind = 0; kind < 3; kind++)
@@ -353,10 +429,13 @@ static void colours_can_be_told_apart(void **state)
 					seen_by(kind, dark ? q->dark : q->light, b);
 					for (int j = 0; j < 3; j++)
 						d += (a[j] - b[j]) * (a[j] - b[j]);
+					least = fmin(least, sqrt(d));
 					if (sqrt(d) < 9)
 						fail_msg("%s and %s: %.1f (%d, dark %d)", p->name, q->name, sqrt(d),
 							 kind, dark);
 				}
+	print_message("# the nearest two colours differ by %.1f (CIE 1976), for protanopia and deuteranopia, too\n",
+		      least);
 	for (int i = 0; i < FAMILY_COUNT; i++) {
 		assert_true(contrast(inks[INK_FAMILY + i].light, inks[INK_CHIP_TEXT].light) >= 4.5);
 		assert_true(contrast(inks[INK_FAMILY + i].dark, inks[INK_CHIP_TEXT].dark) >= 4.5);
@@ -374,6 +453,11 @@ int main(void)
 		cmocka_unit_test(folds_equal_copies),
 		cmocka_unit_test(nothing_collides),
 		cmocka_unit_test(height_is_size),
+		cmocka_unit_test(bars_say_parameters),
+		cmocka_unit_test(counts_are_short),
+		cmocka_unit_test(upright_from_the_bottom),
+		cmocka_unit_test(large_networks),
+		cmocka_unit_test(small_ones_are_cheap),
 		cmocka_unit_test(fits_a_width),
 		cmocka_unit_test(svg_is_well_formed),
 		cmocka_unit_test(legend_has_every_kind),
