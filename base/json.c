@@ -465,23 +465,34 @@ int json_set_path(struct json *root, const char *path, const char *text, struct 
 	}
 }
 
-static bool find_path(const cJSON *at, const cJSON *v, struct str *out)
+struct step { /* of the way down to a value */
+	const cJSON *node;
+	int index;
+	const struct step *up;
+};
+
+static void add_steps(struct str *out, const struct step *s)
 {
-	size_t mark = out->len;
-	int i = 0;
+	if (!s)
+		return;
+	add_steps(out, s->up);
+	if (s->node->string)
+		str_addf(out, "%s%s", out->len ? "." : "", s->node->string);
+	else
+		str_addf(out, "[%d]", s->index);
+}
+
+static bool find_path(const cJSON *at, const cJSON *v, const struct step *up, struct str *out)
+{
+	struct step s = { at->child, 0, up };
 
 	if (at == v)
+		add_steps(out, up);
+	if (at == v)
 		return true;
-	for (const cJSON *c = at->child; c; c = c->next, i++) {
-		if (cJSON_IsObject(at))
-			str_addf(out, "%s%s", out->len ? "." : "", c->string);
-		else
-			str_addf(out, "[%d]", i);
-		if (find_path(c, v, out))
+	for (; s.node; s.node = s.node->next, s.index++)
+		if (find_path(s.node, v, &s, out))
 			return true;
-		out->len = mark;
-		out->s[mark] = 0;
-	}
 	return false;
 }
 
@@ -489,7 +500,7 @@ char *json_path(const struct json *root, const struct json *v, char *buf, size_t
 {
 	struct str path = { 0 };
 
-	snprintf(buf, size, "%s", root && v && find_path(node(root), node(v), &path) ? str_get(&path) : "?");
+	snprintf(buf, size, "%s", root && v && find_path(node(root), node(v), NULL, &path) ? str_get(&path) : "?");
 	str_release(&path);
 	return buf;
 }

@@ -11,6 +11,7 @@
 
 struct flags {
 	const char *store, *study, *output, *where;
+	struct opt_strs pin;
 	int top, images;
 	double interval;
 	bool figures, watch;
@@ -21,7 +22,8 @@ static const struct opt flags[] = {
 	OPT_STR(struct flags, output, "report", "folder (also -o)"),
 	OPT_STR(struct flags, study, NULL, "the study; default: the newest"),
 	OPT_STR(struct flags, where, NULL, "only models for which this holds: 'acc > 0.9 and params < 100k'"),
-	OPT_INT(struct flags, top, 0, 0, 100000, "models with charts and details, best first; 0: 50"),
+	OPT_INT(struct flags, top, 0, 0, 100000, "models with charts and details, best first; 0: 300"),
+	OPT_STRS(struct flags, pin, "models with charts and details whatever their place: LABEL,LABEL"),
 	OPT_INT(struct flags, images, -1, -1, 1000000,
 		"pictures of examples on the page; 0: none; -1: up to 2000, if the data are not large"),
 	OPT_BOOL(struct flags, figures, 1, "also figures by gnuplot, with their scripts and data"),
@@ -41,8 +43,12 @@ static int write_report(struct cli *c, struct store *s, bool figures, struct rep
 				 .images = f->images,
 				 .where = f->where,
 				 .no_figures = !figures };
+	struct opt_strs pins = cli_split(&f->pin, c->arena);
 	struct store_study y;
 	int found;
+
+	o.pins = pins.v;
+	o.n_pins = pins.n;
 
 	if (f->study) {
 		found = store_study_find(s, f->study, &y, c->arena, e);

@@ -9,14 +9,17 @@
 		"\"\n.byte 0\n.popsection\n")
 
 /* clang-format off: one list, used thrice */
-#define STYLES(X)                        \
-	X(css_core, "core.css")          \
-	X(css_overview, "overview.css")  \
-	X(css_models, "models.css")      \
+#define STYLES(X)                             \
+	X(css_core, "core.css")               \
+	X(css_selector, "selector.css")       \
+	X(css_leaderboard, "leaderboard.css") \
+	X(css_overview, "overview.css")       \
+	X(css_models, "models.css")           \
 	X(css_parallel, "parallel.css")
 
 #define SCRIPTS(X)                          \
 	X(js_core, "core.js")               \
+	X(js_selector, "selector.js")       \
 	X(js_plot, "plot.js")               \
 	X(js_overview, "overview.js")       \
 	X(js_leaderboard, "leaderboard.js") \

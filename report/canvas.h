@@ -148,6 +148,16 @@ void canvas_terminal(struct str *out, const struct canvas *c, int columns, bool 
  * there (says which package has it) or failed, or the file cannot be written. */
 int canvas_png(const struct canvas *c, const char *path, double scale, struct err *e);
 
+/* Canvases packed for a script that replays them (report/page/core.js), a tenth of the size of SVG: without groups,
+ * tooltips and classes, in quarters of a pixel; what items look like is told once. A canvas is a text of numbers
+ * (packed.c): width, height, then items: look + 1, x, y (from the item before), and w h of a rect, r of a disc, the
+ * text and a line feed, or what a path does (0 ends it; 1 move, 2 line, 3 curve, 4 close, 5 rect x y w h). */
+struct packer;
+struct packer *packer_new(struct arena *a);
+void packer_add(struct packer *p, struct str *out, const struct canvas *c); /* appends a JSON string */
+/* JSON: [[tag, fill, stroke, stroke width, dash, opacity, rx or font size, anchor, bold], ...]; inks by name or "". */
+void packer_looks(struct str *out, const struct packer *p);
+
 /* Style rules for SVG_INLINE: variables --NAME under :root for light and dark, and the classes that use them. */
 void canvas_css(struct str *out);
 

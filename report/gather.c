@@ -17,7 +17,7 @@
 #include "report/snac.h"
 #include "store/select.h"
 
-enum { DEFAULT_TOP = 50 };
+enum { DEFAULT_TOP = 300 };
 
 const char *const report_kind_names[] = { "search", "baseline", "ablation", "variation", "handcrafted", NULL };
 static_assert(sizeof report_kind_names / sizeof *report_kind_names == KIND_COUNT + 1, "a name each");
@@ -487,9 +487,32 @@ static void fill_front(struct report *r)
 	}
 }
 
-static void rank(struct report *r, int top)
+static int check_pins(const struct report *r, const struct gather_opts *o, struct err *e)
 {
-	int detailed = 0;
+	for (int i = 0; i < o->n_pins; i++) {
+		int k = 0;
+
+		while (k < r->n_rows && strcmp(r->rows[k].label, o->pins[i]) != 0)
+			k++;
+		if (k == r->n_rows)
+			return ERR(e, ERR_USAGE, "--pin",
+				   "no model of the report is called \"%s\" (`nab ls` lists them)", o->pins[i]);
+	}
+	return 0;
+}
+
+static bool is_pinned(const struct report_row *w, const struct gather_opts *o)
+{
+	int i = 0;
+
+	while (i < o->n_pins && strcmp(w->label, o->pins[i]) != 0)
+		i++;
+	return i < o->n_pins;
+}
+
+static void rank(struct report *r, const struct gather_opts *o)
+{
+	int detailed = 0, top = o->top > 0 ? o->top : DEFAULT_TOP;
 
 	r->spread_df = pool_spread(r, &r->spread);
 	if (r->n_rows)
@@ -505,7 +528,8 @@ static void rank(struct report *r, int top)
 		r->n_ranked += is_ranked(w);
 		if (!isnan(w->score) && fabs(w->score - w->accuracy) > 1e-9)
 			r->by_accuracy = false;
-		w->detailed = is_ranked(w) && (detailed < top || w->candidate->origin == ORIGIN_BASELINE);
+		w->detailed =
+		    is_ranked(w) && (detailed < top || w->candidate->origin == ORIGIN_BASELINE || is_pinned(w, o));
 		detailed += w->detailed;
 	}
 	r->n_detailed = detailed;
@@ -532,20 +556,36 @@ struct graph *gather_graph(const struct store_model *m, struct arena *a)
 	return g;
 }
 
-static int read_details(struct report *r, struct store *s, struct report_row *w, struct err *e)
+struct known { /* what is known of a model, for all rows that have it */
+	bool read;
+	struct graph *graph;
+	struct store_profile profile;
+	bool profiled;
+};
+
+static int read_model(struct report *r, struct store *s, struct known *k, int64_t model, struct err *e)
 {
 	struct store_model m;
 	int found;
 
-	if (store_model_get(s, w->candidate->model, &m, r->a, e) < 0)
+	if (store_model_get(s, model, &m, r->a, e) < 0)
 		return -1;
-	w->graph = gather_graph(&m, r->a);
-	if (w->graph)
-		r->largest = fmax(r->largest, snac_largest(w->graph));
-	found = store_profile_get(s, m.id, &w->profile, r->a, e);
-	w->profiled = found == 1;
-	if (found < 0)
+	k->graph = gather_graph(&m, r->a);
+	if (k->graph)
+		r->largest = fmax(r->largest, snac_largest(k->graph));
+	found = store_profile_get(s, m.id, &k->profile, r->a, e);
+	k->profiled = found == 1;
+	k->read = true;
+	return found < 0 ? -1 : 0;
+}
+
+static int read_details(struct report *r, struct store *s, struct report_row *w, struct known *k, struct err *e)
+{
+	if (!k->read && read_model(r, s, k, w->candidate->model, e) < 0)
 		return -1;
+	w->graph = k->graph;
+	w->profile = k->profile;
+	w->profiled = k->profiled;
 	for (int i = 0; i < w->n_runs; i++) {
 		struct report_run *u = &w->runs[i];
 		int64_t id = u->item.run.id;
@@ -556,6 +596,24 @@ static int read_details(struct report *r, struct store *s, struct report_row *w,
 			return -1;
 	}
 	return 0;
+}
+
+static int read_all_details(struct report *r, struct store *s, struct err *e)
+{
+	int64_t largest = 0;
+	struct known *known;
+	int rc = -1;
+
+	for (int i = 0; i < r->n_rows; i++)
+		if (r->rows[i].candidate->model > largest)
+			largest = r->rows[i].candidate->model;
+	known = mem_new((size_t)(largest + 1) * sizeof *known);
+	for (int i = 0; i < r->n_rows; i++)
+		TRY(read_details(r, s, &r->rows[i], &known[r->rows[i].candidate->model], e));
+	rc = 0;
+out:
+	mem_free(known);
+	return rc;
 }
 
 /* Confusion matrices and slices; the predictions of each example are let go. */
@@ -632,12 +690,11 @@ int report_gather(struct report **out, struct store *s, const struct gather_opts
 			return -1;
 	if (read_evaluations(r, s, e) < 0)
 		return -1;
-	rank(r, o->top > 0 ? o->top : DEFAULT_TOP);
+	if (check_pins(r, o, e) < 0)
+		return -1;
+	rank(r, o);
 	fill_parents(r);
-	for (int i = 0; i < r->n_rows; i++)
-		if (read_details(r, s, &r->rows[i], e) < 0)
-			return -1;
-	return 0;
+	return read_all_details(r, s, e);
 }
 
 char *place_text(char buf[32], const struct report_row *r, const char *dash)

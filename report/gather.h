@@ -55,7 +55,7 @@ struct report_row { /* a candidate; numbers are means over its finished runs, NA
 	int place_first, place_last; /* places it may hold: rows whose intervals overlap are not ordered; 0: unranked */
 	bool inherited;              /* starts from trained weights: not ranked with those trained from scratch */
 	bool front;                  /* no other row is at least as accurate with fewer parameters */
-	bool detailed;               /* among the top ones, or a baseline: charts are drawn */
+	bool detailed;               /* among the top ones, a baseline, or pinned: charts are drawn */
 	enum report_kind kind;
 	int parent;         /* row of the model that it was made from, or -1 */
 	const char *change; /* what was changed, in words, or NULL */
@@ -95,12 +95,15 @@ struct report {
 };
 
 struct gather_opts {
-	int64_t study;     /* 0: the newest and all others on the same data */
-	int top;           /* rows with details */
+	int64_t study;           /* 0: the newest and all others on the same data */
+	int top;                 /* rows with details; 0: 300 */
+	const char *const *pins; /* [n_pins] labels of models that have details in any case */
+	int n_pins;
 	const char *where; /* only candidates with a run for which this holds (store/select.h); NULL: all */
 };
 
-/* Everything lives in a. ERR_USAGE: no such study; ERR_INVALID: the store holds no study. */
+/* Everything lives in a. ERR_USAGE: no such study, no model of a pinned label; ERR_INVALID: the store holds no study.
+ */
 int report_gather(struct report **out, struct store *s, const struct gather_opts *o, struct arena *a, struct err *e);
 
 /* A stored model's graph, in a; NULL if it is of a newer program. */

@@ -52,11 +52,28 @@ void html_json(struct str *out, const char *json)
 	str_release(&text);
 }
 
+void html_whole(struct str *out, int64_t v)
+{
+	char buf[24], *p = buf + sizeof buf;
+	uint64_t left = v < 0 ? 0 - (uint64_t)v : (uint64_t)v;
+
+	*--p = 0;
+	do
+		*--p = (char)('0' + left % 10);
+	while (left /= 10);
+	if (v < 0)
+		*--p = '-';
+	str_add(out, p);
+}
+
 void html_number(struct str *out, double v)
 {
-	char buf[32];
-
-	str_add(out, isfinite(v) ? str_real(buf, v) : "null");
+	if (!isfinite(v))
+		str_add(out, "null");
+	else if (v == trunc(v) && fabs(v) < 1e15)
+		html_whole(out, (int64_t)v);
+	else
+		str_addf(out, "%.7g", v);
 }
 
 void html_percent(struct str *out, double share)
@@ -145,6 +162,8 @@ static void data(struct str *out, const struct page *p)
 {
 	str_add(out, "<script type=\"application/json\" id=\"data\">{");
 	html_rows(out, p);
+	str_add(out, ",\n");
+	html_chips(out, p);
 	for (int i = 0; page_views[i]; i++)
 		if (page_views[i]->data) {
 			str_addf(out, ",\n\"%s\":", page_views[i]->id);

@@ -169,15 +169,22 @@ void outline_walk(const struct outline *o, double step, outline_line *line, void
 
 void outline_number(struct str *out, double v)
 {
-	char buf[512];
-	int n = snprintf(buf, sizeof buf, "%.2f", isfinite(v) ? v : 0);
+	char buf[32], *p = buf + sizeof buf;
+	long n = lround(100 * (isfinite(v) ? fmin(fabs(v), 1e15) : 0)), whole = n / 100, part = n % 100;
 
-	while (n && buf[n - 1] == '0')
-		n--;
-	if (n && buf[n - 1] == '.')
-		n--;
-	buf[n] = 0;
-	str_add(out, strcmp(buf, "-0") ? buf : "0");
+	*--p = 0;
+	if (part) {
+		if (part % 10)
+			*--p = (char)('0' + part % 10);
+		*--p = (char)('0' + part / 10);
+		*--p = '.';
+	}
+	do
+		*--p = (char)('0' + whole % 10);
+	while (whole /= 10);
+	if (n && v < 0)
+		*--p = '-';
+	str_add(out, p);
 }
 
 void outline_rgb(double rgb[3], enum ink ink, bool dark)

@@ -13,6 +13,17 @@
 
 /* ---- a column: "key":[value, ...] ------------------------------------------------------------------------ */
 
+/* Exactly: what is compared and ranked. */
+static void put_exact(struct str *out, double v)
+{
+	char buf[32];
+
+	if (isfinite(v) && v != trunc(v))
+		str_add(out, str_real(buf, v));
+	else
+		html_number(out, v);
+}
+
 static void put_text(struct str *out, const char *s)
 {
 	if (s)
@@ -73,6 +84,7 @@ static int study_of(const struct report *r, const struct report_row *w)
 }
 
 #define NUMBER(key, expression) COLUMN(key, double, html_number, expression)
+#define EXACT(key, expression)  COLUMN(key, double, put_exact, expression)
 #define TEXT(key, expression)   COLUMN(key, const char *, put_text, expression)
 
 TEXT(label, w->label)
@@ -85,8 +97,8 @@ TEXT(hash, w->hash ? arena_printf(r->a, "%.12s", w->hash) : "")
 TEXT(summary, w->summary ? w->summary : "")
 NUMBER(first, w->place_first ? w->place_first : (double)NAN)
 NUMBER(last, w->place_first ? w->place_last : (double)NAN)
-NUMBER(score, w->score)
-NUMBER(accuracy, w->accuracy)
+EXACT(score, w->score)
+EXACT(accuracy, w->accuracy)
 NUMBER(low, w->low)
 NUMBER(high, w->high)
 NUMBER(spread, w->spread)
@@ -105,11 +117,12 @@ NUMBER(seeds, w->n_done)
 NUMBER(inherited, w->inherited)
 NUMBER(front, w->front)
 NUMBER(detailed, w->detailed)
+NUMBER(surplus, w->candidate->surplus)
 TEXT(kind, report_kind_names[w->kind])
 NUMBER(parent, w->parent >= 0 ? w->parent : (double)NAN)
 TEXT(change, w->change)
-NUMBER(started, first_start(w))
-NUMBER(ended, last_end(w))
+EXACT(started, round(10 * first_start(w)) / 10)
+EXACT(ended, round(10 * last_end(w)) / 10)
 NUMBER(forward, step_seconds(w, false))
 NUMBER(backward, step_seconds(w, true))
 
@@ -138,7 +151,8 @@ static void right_of(struct str *out, const struct report *r, const struct repor
 		for (int i = 0; i < w->n_runs; i++)
 			if (w->runs[i].item.run.state == STATE_DONE)
 				sum += w->runs[i].val.confusion[c * r->n_classes + c];
-		str_addf(out, "%s%lld", c ? "," : "[", (long long)sum);
+		str_add(out, c ? "," : "[");
+		html_whole(out, sum);
 	}
 	str_addc(out, ']');
 }
@@ -268,17 +282,15 @@ static void names(struct str *out, const struct report *r)
 
 static void columns(struct str *out, const struct report *r)
 {
-	static void (*const list[])(
-	    struct str *, const struct report *) = { column_label,    column_study,    column_origin,  column_number,
-						     column_state,    column_reason,   column_hash,    column_summary,
-						     column_first,    column_last,     column_score,   column_accuracy,
-						     column_low,      column_high,     column_spread,  column_best,
-						     column_train,    column_loss,     column_test,    column_params,
-						     column_macs,     column_bytes,    column_seconds, column_epochs,
-						     column_depth,    column_layers,   column_seeds,   column_inherited,
-						     column_front,    column_detailed, column_kind,    column_parent,
-						     column_change,   column_started,  column_ended,   column_forward,
-						     column_backward, right,           slice_right,    hyper };
+	static void (*const list[])(struct str *, const struct report *) = {
+		column_label,   column_study,    column_origin, column_number,    column_state,   column_reason,
+		column_hash,    column_summary,  column_first,  column_last,      column_score,   column_accuracy,
+		column_low,     column_high,     column_spread, column_best,      column_train,   column_loss,
+		column_test,    column_params,   column_macs,   column_bytes,     column_seconds, column_epochs,
+		column_depth,   column_layers,   column_seeds,  column_inherited, column_front,   column_detailed,
+		column_surplus, column_kind,     column_parent, column_change,    column_started, column_ended,
+		column_forward, column_backward, right,         slice_right,      hyper
+	};
 
 	for (size_t i = 0; i < sizeof list / sizeof *list; i++) {
 		str_add(out, i ? ",\n" : "");

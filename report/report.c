@@ -106,7 +106,9 @@ static int write_figures(const struct report *r, const struct report_opts *o, st
 int report_write(struct store *s, const struct report_opts *o, struct report_made *made, struct err *e)
 {
 	struct arena *a = arena_new();
-	struct gather_opts what = { .study = o->study, .top = o->top, .where = o->where };
+	struct gather_opts what = {
+		.study = o->study, .top = o->top, .where = o->where, .pins = o->pins, .n_pins = o->n_pins
+	};
 	struct report *r;
 	int rc = -1;
 

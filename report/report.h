@@ -18,10 +18,12 @@
 struct store;
 
 struct report_opts {
-	const char *dir; /* made if it is not there; files in it are replaced */
-	int64_t study;   /* 0: the newest one and all others on the same data */
+	const char *dir;         /* made if it is not there; files in it are replaced */
+	int64_t study;           /* 0: the newest one and all others on the same data */
+	int top;                 /* models with charts and details, best first, baselines in any case; 0: 300 */
+	const char *const *pins; /* [n_pins] labels of models that have them in any case */
+	int n_pins;
 	int images; /* pictures of examples on the page; 0: none; below 0: up to 2,000, if the data are not large */
-	int top;    /* models with charts and details, best first, baselines in any case; 0: 50 */
 	const char *where; /* only candidates with a run for which this holds (store/select.h); NULL: all */
 	bool no_figures;   /* skip figures/ */
 };

@@ -24,6 +24,7 @@ struct table {
 	int n_columns, n_rows, cap_rows, n_notes, cap_notes;
 	struct cell *cells; /* [n_rows][n_columns] */
 	const char **notes;
+	bool *filled; /* [n_columns] some row has a value */
 };
 
 static void release(void *arg)
@@ -38,7 +39,7 @@ struct table *table_new(struct arena *a, const struct column *columns, int n)
 {
 	struct table *t = ARENA_NEW(a, struct table);
 
-	*t = (struct table){ .a = a, .columns = columns, .n_columns = n };
+	*t = (struct table){ .a = a, .columns = columns, .n_columns = n, .filled = ARENA_ARRAY(a, bool, n) };
 	arena_defer(a, release, t);
 	return t;
 }
@@ -54,29 +55,40 @@ void table_row(struct table *t)
 	t->n_rows++;
 }
 
-static struct cell *cell(struct table *t, const char *key)
+static int column_of(const struct table *t, const char *key)
 {
 	int c = 0;
 
 	while (c < t->n_columns && strcmp(t->columns[c].key, key))
 		c++;
 	assert(t->n_rows && c < t->n_columns);
+	return c;
+}
+
+static struct cell *last_cell(struct table *t, int c)
+{
 	return &t->cells[(t->n_rows - 1) * t->n_columns + c];
 }
 
 void table_put(struct table *t, const char *key, double v)
 {
-	cell(t, key)->v = v;
+	int c = column_of(t, key);
+
+	last_cell(t, c)->v = v;
+	t->filled[c] = t->filled[c] || !isnan(v);
 }
 
 void table_put_text(struct table *t, const char *key, const char *text)
 {
-	cell(t, key)->text = text ? arena_strdup(t->a, text) : NULL;
+	int c = column_of(t, key);
+
+	last_cell(t, c)->text = text ? arena_strdup(t->a, text) : NULL;
+	t->filled[c] = t->filled[c] || (text && *text);
 }
 
 void table_bold(struct table *t, const char *key)
 {
-	cell(t, key)->bold = true;
+	last_cell(t, column_of(t, key))->bold = true;
 }
 
 void table_note(struct table *t, const char *note)
@@ -99,12 +111,7 @@ static const struct cell *cell_at(const struct table *t, int row, int c)
 
 static bool shown(const struct table *t, int c)
 {
-	if (t->columns[c].machine)
-		return false;
-	for (int i = 0; i < t->n_rows; i++)
-		if (!is_empty(&t->columns[c], cell_at(t, i, c)))
-			return true;
-	return false;
+	return !t->columns[c].machine && t->filled[c];
 }
 
 static bool is_right(const struct column *c)

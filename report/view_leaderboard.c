@@ -21,6 +21,7 @@ enum { MANY = 100 }; /* rows from which on the small charts go without tooltips 
 struct head {
 	const char *key, *title, *help;
 	bool number, up; /* up: sorted upward at first */
+	bool fixed;      /* not sorted by */
 };
 
 static bool any_test(const struct report *r)
@@ -31,39 +32,42 @@ static bool any_test(const struct report *r)
 	return false;
 }
 
+static const struct head heads[] = {
+	{ "rank", "rank", "places it may hold: models whose 95 % intervals overlap are not ordered", false, true,
+	  false },
+	{ "score", "score", "what the study ranks by", true, false, false },
+	{ "label", "model", "", false, true, false },
+	{ "chips", "architecture", "one chip per layer; the legend stands with each model below", false, false, true },
+	{ "accuracy", "accuracy %", "validation, last epoch; mean over seeds", true, false, false },
+	{ "interval", "95 % interval",
+	  "Wilson's over the examples, widened by the spread between seeds (pooled over all models)", false, false,
+	  true },
+	{ "params", "parameters", "trainable numbers", true, true, false },
+	{ "macs", "multiply-adds", "per example, forward", true, true, false },
+	{ "seconds", "seconds", "of training", true, true, false },
+	{ "epochs", "epochs", "completed", true, true, false },
+	{ "best", "best epoch %", "optimistic: the epoch was chosen by the examples it is judged on", true, false,
+	  false },
+	{ "test", "test %", "on the test split, read on purpose", true, false, false },
+};
+
+static bool has_column(const struct report *r, const struct head *h)
+{
+	if (strcmp(h->key, "test") == 0)
+		return any_test(r);
+	return strcmp(h->key, "score") != 0 || !r->by_accuracy;
+}
+
 static void board_head(struct str *out, const struct report *r)
 {
-	static const struct head heads[] = {
-		{ "rank", "rank", "places it may hold: models whose 95 % intervals overlap are not ordered", false,
-		  true },
-		{ "label", "model", "", false, true },
-		{ NULL, "architecture", "one chip per layer; the legend stands with each model below", false, false },
-		{ "accuracy", "accuracy %", "validation, last epoch; mean over seeds", true, false },
-		{ NULL, "95 % interval",
-		  "Wilson's over the examples, widened by the spread between seeds (pooled over all models)", false,
-		  false },
-		{ "params", "parameters", "trainable numbers", true, true },
-		{ "macs", "multiply-adds", "per example, forward", true, true },
-		{ "seconds", "seconds", "of training", true, true },
-		{ "epochs", "epochs", "completed", true, true },
-		{ "best", "best epoch %", "optimistic: the epoch was chosen by the examples it is judged on", true,
-		  false },
-		{ "test", "test %", "on the test split, read on purpose", true, false },
-	};
-
 	str_add(out, "<thead><tr>");
 	for (size_t i = 0; i < sizeof heads / sizeof *heads; i++) {
 		const struct head *h = &heads[i];
 
-		if (h->key && strcmp(h->key, "test") == 0 && !any_test(r))
+		if (!has_column(r, h))
 			continue;
-		str_add(out, "<th");
-		if (h->key)
-			str_addf(out, " data-sort=\"%s\"%s", h->key, h->up ? " data-first=\"up\"" : "");
-		str_addf(out, "%s title=\"%s\">%s</th>", h->number ? " class=\"n\"" : "", h->help, h->title);
-		if (h->key && strcmp(h->key, "rank") == 0 && !r->by_accuracy)
-			str_add(out,
-				"<th class=\"n\" data-sort=\"score\" title=\"what the study ranks by\">score</th>");
+		str_addf(out, "<th scope=\"col\" data-%s=\"%s\"%s%s title=\"%s\">%s</th>", h->fixed ? "key" : "sort",
+			 h->key, h->up ? " data-first=\"up\"" : "", h->number ? " class=\"n\"" : "", h->help, h->title);
 	}
 	str_add(out, "</tr></thead>");
 }
@@ -72,7 +76,7 @@ static void board_name(struct str *out, const struct report *r, int i)
 {
 	const struct report_row *w = &r->rows[i];
 
-	str_add(out, "<td>");
+	str_add(out, "<td class=\"model-name\">");
 	if (w->detailed)
 		str_addf(out, "<button class=\"link\" data-choose=\"%d\">", i);
 	html_text(out, w->label);
@@ -112,20 +116,20 @@ static void board_row(struct str *out, const struct report *r, int i)
 	const struct report_row *w = &r->rows[i];
 	char place[32], params[32], macs[32];
 
-	str_addf(out, "<tr data-row=\"%d\"><td>%s</td>", i, place_text(place, w, DASH));
+	str_addf(out, "<tr data-row=\"%d\"><td class=\"rank\">%s</td>", i, place_text(place, w, DASH));
 	if (!r->by_accuracy)
 		str_addf(out, "<td class=\"n\">%.4f</td>", w->score);
 	board_name(out, r, i);
 	board_chart(out, r, w);
-	str_add(out, "<td class=\"n\"><b class=\"acc\">");
+	str_add(out, "<td class=\"n acc\"><b>");
 	html_percent(out, w->accuracy);
 	str_add(out, "</b>");
 	if (!isnan(w->spread))
-		str_addf(out, "<div class=\"dim pm\">\xc2\xb1 %.2f</div>", 100 * w->spread);
+		str_addf(out, "<div class=\"dim\">\xc2\xb1 %.2f</div>", 100 * w->spread);
 	str_add(out, "</td><td class=\"w\">");
 	html_canvas(out, plot_whisker(r, w, 110, 14), NULL);
 	if (!isnan(w->low))
-		str_addf(out, "<div class=\"dim range\">%.2f" DASH "%.2f</div>", 100 * w->low, 100 * w->high);
+		str_addf(out, "<div class=\"dim\">%.2f" DASH "%.2f</div>", 100 * w->low, 100 * w->high);
 	str_addf(out, "</td><td class=\"n\">%s</td><td class=\"n\">%s</td><td class=\"n\">",
 		 str_thousands(params, w->params), str_thousands(macs, w->macs));
 	if (!isnan(w->seconds))
@@ -157,27 +161,29 @@ static void board_notes(struct str *out, const struct report *r)
 		     "models, dotted frame = repeated block, bars above = skip connections and branches.</p>");
 }
 
+/* Detailed rows are written out; the script makes the others when they are looked at. */
 static void board(struct str *out, const struct page *p)
 {
 	const struct report *r = p->r;
+	int compact = 0;
 
-	str_add(out, "<p class=\"sub\">Choose a model for its details; "
-		     "choose a column to sort by it.</p><div class=\"js-only noprint\" hidden>");
-	str_addf(out,
-		 "<div class=\"bar\"%s><span class=\"k\">judge by these classes only</span><div class=\"chips\" "
-		 "id=\"classes\"></div></div>",
-		 r->n_classes && r->n_classes <= 100 ? "" : " hidden");
-	str_add(
-	    out,
-	    "<div class=\"bar\"><label class=\"k\" for=\"limit\">at most</label><input id=\"limit\" type=\"number\" "
-	    "min=\"0\" step=\"1000\" placeholder=\"any number of\"><span class=\"k\">parameters \xc2\xb7 <span "
-	    "id=\"shown\"></span></span></div></div>");
-	str_add(out, "<div class=\"card scroll\"><table id=\"board\">");
+	str_add(out, "<p class=\"sub\">Choose a model for its details.<span class=\"js-only noprint\" hidden> Choose a "
+		     "column to sort by it; the star pins a model.</span></p><div class=\"bar js-only noprint\" "
+		     "id=\"board-bar\" hidden></div><div class=\"card scroll\" tabindex=\"0\" role=\"region\" "
+		     "aria-label=\"Leaderboard\"><table id=\"board\">");
 	board_head(out, r);
 	str_add(out, "<tbody>\n");
-	for (int i = 0; i < r->n_ranked; i++)
-		board_row(out, r, i);
-	str_add(out, "</tbody></table></div>");
+	for (int i = 0; i < r->n_ranked; i++) {
+		if (r->rows[i].detailed)
+			board_row(out, r, i);
+		compact += !r->rows[i].detailed;
+	}
+	str_add(out, "</tbody></table></div><div class=\"bar js-only noprint\" id=\"board-pages\" hidden></div>");
+	if (compact)
+		str_addf(out,
+			 "<noscript><p class=\"note\">%d more models are shown by the page's script, and in "
+			 "leaderboard.csv.</p></noscript>",
+			 compact);
 	board_notes(out, r);
 }
 

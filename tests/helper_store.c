@@ -57,6 +57,56 @@ struct made { /* what becomes a candidate */
 };
 
 static const char *const digits[] = { "zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine" };
+static const char *const drawings[] = { "aircraft carrier",
+					"airplane",
+					"alarm clock",
+					"ambulance",
+					"angel",
+					"animal migration",
+					"ant",
+					"anvil",
+					"apple",
+					"arm",
+					"asparagus",
+					"axe",
+					"backpack",
+					"banana",
+					"bandage",
+					"barn",
+					"baseball",
+					"basket",
+					"basketball",
+					"bat",
+					"bathtub",
+					"beach",
+					"bear",
+					"beard",
+					"bed",
+					"bee",
+					"belt",
+					"bench",
+					"bicycle",
+					"binoculars",
+					"bird",
+					"birthday cake",
+					"blackberry",
+					"blueberry",
+					"book",
+					"boomerang",
+					"bottlecap",
+					"bowtie",
+					"bracelet",
+					"brain",
+					"bread",
+					"bridge",
+					"broccoli",
+					"broom",
+					"bucket",
+					"bulldozer",
+					"bus",
+					"bush",
+					"butterfly",
+					"cactus" };
 static const char *const hostile_classes[] = { "<script>alert(1)</script>",
 					       "\"><img src=x onerror=alert(1)>",
 					       "</script><script>alert(2)</script>",
@@ -87,8 +137,7 @@ static const char *const hostile_slices[SLICES] = { "<b>faint</b>", "'\"><script
 
 static const char *form(struct maker *k)
 {
-	static const int wide[] = { 8, 12, 16, 24, 32, 48 };
-	int a = wide[rng_below(&k->r, 4)], b = wide[1 + rng_below(&k->r, 5)], n = 1 + (int)rng_below(&k->r, 4);
+	int a = 6 + (int)rng_below(&k->r, 27), b = 12 + (int)rng_below(&k->r, 37), n = 1 + (int)rng_below(&k->r, 4);
 	int kernel = 3 + 2 * (int)rng_below(&k->r, 2);
 
 	switch (rng_below(&k->r, 4)) {
@@ -598,14 +647,17 @@ static const char *class_name(const struct maker *k, int c)
 {
 	if (k->m->classes)
 		return k->m->classes[c];
-	return k->n > 10 ? arena_printf(k->scratch, "class %d", c) : k->m->hostile ? hostile_classes[c] : digits[c];
+	if (k->n <= 10)
+		return k->m->hostile ? hostile_classes[c] : digits[c];
+	return c < 50 ? drawings[c] : arena_printf(k->scratch, "class %d", c);
 }
 
 static int64_t put_data(struct maker *k)
 {
 	struct json *info = json_object(), *list = json_put(info, "classes", json_array());
 	struct json *count = json_put(info, "examples", json_object());
-	struct store_data d = { .digest = "0123456789abcdef0123456789abcdef", .name = "fashion-mnist" };
+	struct store_data d = { .digest = "0123456789abcdef0123456789abcdef",
+				.name = k->n > 10 ? "quickdraw-50" : "fashion-mnist" };
 	struct str text = { 0 };
 
 	for (int c = 0; c < k->n; c++) {

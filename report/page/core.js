@@ -10,6 +10,9 @@
  *	current  the model that is looked at, or -1                   event "current"
  *	pinned   models in the drawer, in their order                 event "pinned"
  *	hover    the model under the pointer, or -1 (not kept)        event "hover"
+ * Elements with data-choose=ROW choose that row when they are clicked, those with data-pin=ROW pin it and say so
+ * (aria-pressed), whenever they were made.
+ *
  * A view is nab.view(id, function (section, data) { ... }): called once, when the page is there, with its section and
  * nab.data[id]. Without a script the page is complete, but still.
  */
@@ -43,6 +46,56 @@ var nab = (function () {
 		return fill(document.createElementNS("http:/" + "/www.w3.org/2000/svg", tag), Array.prototype.slice.call(arguments, 1));
 	}
 	function all(selector, from) { return Array.prototype.slice.call((from || document).querySelectorAll(selector)); }
+
+	/* ---- charts ---- */
+	/* The small chart of a row's architecture as a new SVG element, or null. label: for who cannot see it; "": none. */
+	function chips(row, label) {
+		var text = data.chips.list[data.chips.of[row]];
+		label = label === undefined ? rows.summary[row] : label;
+		return text ? unpack(text, { class: "chips-small", role: label ? "img" : "presentation", "aria-label": label || null,
+			"aria-hidden": label ? null : "true" }) : null;
+	}
+	var DIGITS = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/ !#$%'()*,-.:;=>?@[]^_`{|}~";
+	function unpack(text, more) { /* report/packed.c */
+		var at = 0, x = 0, y = 0, e, look, k, op, d, from, w;
+		function digit() { return DIGITS.indexOf(text[at++]); }
+		function number() {
+			var v = digit();
+			if (v < 64) return v;
+			return v < 90 ? 64 + (v - 64) * 91 + digit() : ((digit() * 91 + digit()) * 91 + digit()) * 91 + digit();
+		}
+		function length() { var v = number(); return (v % 2 ? -(v + 1) / 2 : v / 2) / 4; }
+		function move() { x += length(); y += length(); return x + " " + y; }
+		w = length();
+		d = length();
+		e = svg("svg", { width: w, height: d, viewBox: "0 0 " + w + " " + d }, more);
+		while (at < text.length) {
+			k = data.chips.looks[number() - 1];
+			look = { class: (k[1] ? "f-" + k[1] : "") + (k[2] ? " s-" + k[2] : ""), fill: k[1] ? null : "none",
+				opacity: k[5] < 1 ? k[5] : null };
+			if (k[2]) { look["stroke-width"] = k[3]; look["stroke-dasharray"] = k[4] || null; look["stroke-linecap"] = k[4] ? "round" : null; }
+			if (k[0] === "path") {
+				d = "";
+				while ((op = number())) {
+					if (op === 3) d += "C" + move() + " " + move() + " " + move();
+					else if (op === 4) d += "Z";
+					else if (op === 5) { d += "M" + move(); w = length(); d += "h" + w + "v" + length() + "h" + -w + "z"; }
+					else d += (op === 1 ? "M" : "L") + move();
+				}
+				e.append(svg("path", look, { d: d }));
+				continue;
+			}
+			move();
+			if (k[0] === "rect") e.append(svg("rect", look, { x: x, y: y, width: length(), height: length(), rx: k[6] || null }));
+			else if (k[0] === "circle") e.append(svg("circle", look, { cx: x, cy: y, r: length() }));
+			else {
+				from = at;
+				at = text.indexOf("\n", from) + 1;
+				e.append(svg("text", look, { x: x, y: y, "font-size": k[6], "text-anchor": k[7], "font-weight": k[8] ? 700 : null }, text.slice(from, at - 1)));
+			}
+		}
+		return e;
+	}
 
 	/* ---- numbers as text ---- */
 	function known(v) { return v !== null && v !== undefined && !isNaN(v); }
@@ -105,9 +158,20 @@ var nab = (function () {
 		set({ pinned: state.pinned.indexOf(row) < 0 ? state.pinned.concat([row]) :
 			state.pinned.filter(function (p) { return p !== row; }) });
 	}
+	function showPin(b) {
+		var pinned = state.pinned.indexOf(+b.dataset.pin) >= 0;
+		b.setAttribute("aria-pressed", pinned ? "true" : "false");
+		b.textContent = pinned ? "\u2605" : "\u2606";
+	}
+	function pinButton(row) { /* a star */
+		var b = make("button", { class: "pin", "data-pin": row, title: "pin or unpin", "aria-label": "pin " + rows.label[row] });
+		showPin(b);
+		return b;
+	}
 	function choose(row, go) {
+		var models = document.getElementById("models");
 		set({ current: row });
-		if (go) document.getElementById("models").scrollIntoView();
+		if (go && rows.detailed[row] && models) models.scrollIntoView();
 	}
 
 	/* ---- judging: by everything, by some classes, by a slice ---- */
@@ -202,6 +266,9 @@ var nab = (function () {
 		return seen[row];
 	}
 	function badFilter() { return pattern() === undefined; }
+	function filterError() { /* what is wrong with the expression, or "" */
+		try { new RegExp(state.filter); return ""; } catch (e) { return e.message.replace(/^.*: /, ""); }
+	}
 
 	/* ---- theme: as the system has it, until the reader says otherwise ---- */
 	function dark() {
@@ -225,15 +292,18 @@ var nab = (function () {
 			var section = document.getElementById(v[0]);
 			if (section) v[1](section, data[v[0]]);
 		});
-		all("[data-choose]").forEach(function (b) {
-			b.addEventListener("click", function () { choose(+b.dataset.choose, true); });
+		document.addEventListener("click", function (e) {
+			var b = e.target.closest("[data-choose], [data-pin]");
+			if (b && b.dataset.choose !== undefined) choose(+b.dataset.choose, true);
+			else if (b) pin(+b.dataset.pin);
 		});
+		on("pinned", function () { all("[data-pin]").forEach(showPin); });
 		["judge", "filter", "pinned", "current"].forEach(tell);
 		addEventListener("beforeprint", function () { all("details.print").forEach(function (d) { d.open = true; }); });
 	}
 
-	return { data: data, rows: rows, state: state, set: set, on: on, view: view, start: start, pin: pin, choose: choose,
+	return { data: data, rows: rows, state: state, set: set, on: on, view: view, start: start, pin: pin, pinButton: pinButton, choose: choose, chips: chips,
 		judge: judge, judgedBy: judgedBy, selective: selective, places: places, placeText: placeText, darkness: darkness,
-		visible: visible, badFilter: badFilter, dark: dark, css: css, make: make, svg: svg, all: all, known: known,
+		visible: visible, badFilter: badFilter, filterError: filterError, dark: dark, css: css, make: make, svg: svg, all: all, known: known,
 		wilson: wilson, format: { percent: percent, whole: whole, short: short, seconds: seconds } };
 })();

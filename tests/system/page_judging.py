@@ -18,12 +18,12 @@ def test_a_class_re_ranks_the_models(t):
     assert after == by_right(before, right), (before, after)
     assert after != before and after[0] != before[0], "models that are all alike show nothing"
     share = right[after[0]] / page.eval("nab.data.class_n[2] * nab.rows.seeds[%d]" % after[0])
-    assert page.text("#board tbody tr .acc") == "%.2f" % (100 * share)
+    assert page.text("#board tbody tr .acc b") == "%.2f" % (100 * share)
     page.reload()
     assert page.eval("nab.state.classes") == [2]
     page.click("#classes button", 2)
     assert page.eval("nab.state.classes") == []
-    assert page.text("#board tbody tr .acc") == "%.2f" % (100 * page.eval("nab.rows.accuracy[0]"))
+    assert page.text("#board tbody tr .acc b") == "%.2f" % (100 * page.eval("nab.rows.accuracy[0]"))
     assert order(page) == before
 
 
@@ -58,3 +58,49 @@ def test_hostile_names_are_text(t):
     page.click("#classes button", 0)
     assert page.eval("document.title").startswith("<script>")
     page.click("#classes button", 0)
+
+
+def test_the_filter_hides_models_and_says_how_many(t):
+    page = t.open("plain/index.html")
+    n = len(order(page))
+    page.click("#filter")
+    page.type("lenet|linear")
+    page.wait("nab.state.filter === 'lenet|linear'")
+    assert sorted(page.eval("nab.all('#board tbody .link').map(b => b.textContent)")) == ["lenet5", "linear"]
+    assert page.text("#filter-said").startswith("2 of ")
+    page.eval("document.getElementById('filter').value = ''")
+    page.type("(")
+    page.wait("nab.state.filter === '('")
+    assert "not a regular expression" in page.text("#filter-said")
+    assert page.eval("document.getElementById('filter').getAttribute('aria-invalid')") == "true"
+    assert len(order(page)) == n
+    page.click("#clear")
+    page.click("#limit")
+    page.type("20000")
+    page.wait("nab.state.most === 20000")
+    few = order(page)
+    assert few and all(p <= 20000 for p in page.eval("%s.map(row => nab.rows.params[row])" % few))
+    page.click("#clear")
+    assert len(order(page)) == n
+
+
+def test_many_classes_have_a_panel_by_keyboard(t):
+    page = t.open("many/index.html")
+    assert page.count("#classes button") == 50 and not page.eval("document.getElementById('class-panel').offsetHeight")
+    page.eval("document.getElementById('class-open').focus()")
+    page.key("Enter")
+    page.wait("document.getElementById('class-panel').offsetHeight > 100")
+    page.type("b")  # the search field has the focus
+    page.type("ird")
+    shown = page.eval("nab.all('#classes button:not([hidden])').map(b => +b.dataset.class)")
+    names = page.eval("nab.data.classes")
+    assert shown and all("bird" in names[c] for c in shown) and len(shown) < 5
+    page.key("Tab")
+    page.key("Enter")  # choose those shown
+    assert sorted(page.eval("nab.state.classes")) == shown
+    page.key("Escape")
+    assert not page.eval("document.getElementById('class-panel').offsetHeight")
+    assert page.eval("document.activeElement.id") == "class-open"
+    assert "%d of 50" % len(shown) in page.text("#class-open")
+    page.click("#clear")
+    assert page.eval("nab.state.classes") == []

@@ -51,7 +51,7 @@ quiet() {
 	grep CONSOLE "$dir/log" && return 1
 	grep -q 'class="js"' "$dir/dom" || { echo "the script did not run"; return 1; }
 	grep -q 'data-cell="' "$dir/dom" || { echo "no confusion matrix was drawn"; return 1; }
-	grep -q 'aria-sort="descending"' "$dir/dom" || { echo "the table was not sorted"; return 1; }
+	grep -q 'aria-sort="ascending"' "$dir/dom" || { echo "the table was not sorted"; return 1; }
 	[ "$(grep -c '<script' "$dir/dom")" -eq 2 ] || { echo "foreign scripts"; grep -n '<script' "$dir/dom"; return 1; }
 	! grep -E '<img|onerror="|onclick="|onmouseover="' "$dir/dom"
 }

@@ -1,7 +1,7 @@
 /* tests/unit/test_report.c - reports of stores that were filled through the store's own calls: numbers against plain
  * recomputation, the page as markup, hostile names, files.
  *
- * With NAB_REPORT_KEEP=DIR the reports stay in DIR/plain and DIR/hostile (tests/system/report_html.sh opens them).
+ * With NAB_REPORT_KEEP=DIR the reports stay in DIR/plain, DIR/hostile and DIR/many (browser tests open them).
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -62,6 +62,14 @@ static const struct made_store hostile = { .study = "<script>alert(0)</script>",
 					   .hostile = true,
 					   .unfinished = true,
 					   .seed = 12 };
+static const struct made_store many = { .study = "doodles",
+					.candidates = 610,
+					.baselines = 2,
+					.seeds = 1,
+					.epochs = 3,
+					.examples = 1000,
+					.n_classes = 50,
+					.seed = 13 };
 
 /* As many classes as drawings have, one of them with a name that no chart can hold. */
 static const char *const drawings[] = {
@@ -729,6 +737,40 @@ static void writes_all_files(void **state)
 	assert_false(file_exists("nab-was-here"));
 }
 
+/* More models than are written out: those are in the data alone; pinned ones are written out. */
+static void many_models_are_compact(void **state)
+{
+	struct place *p = *state;
+	struct store *s = store_of(p, "many", &many);
+	const char *pins[] = { "doodles-2", "doodles-601" };
+	struct report_opts o = {
+		.dir = arena_printf(p->a, "%s/many", p->dir), .top = 20, .pins = pins, .n_pins = 2, .no_figures = true
+	};
+	struct gather_opts what = { .top = 20, .pins = pins, .n_pins = 2 };
+	struct report_made made;
+	struct report *r;
+	const char *page;
+	int rows = 0, detailed = 0;
+
+	OK(report_write(s, &o, &made, &bad));
+	OK(report_gather(&r, s, &what, p->a, &bad));
+	for (int i = 0; i < r->n_rows; i++) {
+		detailed += r->rows[i].detailed;
+		if (strcmp(r->rows[i].label, pins[0]) == 0 || strcmp(r->rows[i].label, pins[1]) == 0)
+			assert_true(r->rows[i].detailed);
+	}
+	assert_true(detailed >= 22 && detailed <= 24);
+	page = slurp(p, o.dir, "index.html");
+	for (const char *at = page; (at = strstr(at, "<tr data-row=")); at++)
+		rows++;
+	assert_int_equal(rows, detailed);
+	pins[1] = "doodles-9999";
+	err_clear(&bad);
+	assert_int_equal(report_write(s, &o, &made, &bad), -1);
+	assert_int_equal(bad.code, ERR_USAGE);
+	store_close(s);
+}
+
 static void figures_without_gnuplot(void **state)
 {
 	struct place *p = *state;
@@ -776,6 +818,7 @@ int main(void)
 		cmocka_unit_test(ticks_are_round),
 		cmocka_unit_test(plots_stay_on_the_paper),
 		cmocka_unit_test(writes_all_files),
+		cmocka_unit_test(many_models_are_compact),
 		cmocka_unit_test(figures_without_gnuplot),
 		cmocka_unit_test(unwritable_folder_is_an_error),
 	};
