@@ -23,9 +23,10 @@ const struct exporter *exporter_find(const char *name, struct err *e)
 	const char *names[COUNT], *near;
 	struct str all = { 0 };
 
-	for (int i = 0; i < COUNT; i++) {
+	for (int i = 0; i < COUNT; i++)
 		if (strcmp(exporters[i]->name, name) == 0)
 			return exporters[i];
+	for (int i = 0; i < COUNT; i++) {
 		names[i] = exporters[i]->name;
 		str_addf(&all, "%s%s", i ? ", " : "", names[i]);
 	}

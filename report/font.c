@@ -63,7 +63,11 @@ int font_code(unsigned unicode)
 
 int font_advance(int code, bool bold, bool mono)
 {
-	return mono ? 600 : (bold ? heavy : regular)[code - ' '];
+	int i = code - ' ';
+
+	if (mono)
+		return 600;
+	return bold ? heavy[i] : regular[i];
 }
 
 int font_encode(struct str *out, const char *text)

@@ -132,7 +132,8 @@ static int paint_row(struct screen *s, const struct item *i, struct scan *k, int
 {
 	int painted = 0, way = 0;
 
-	qsort(k->c, (size_t)k->n, sizeof *k->c, by_x);
+	if (k->n)
+		qsort(k->c, (size_t)k->n, sizeof *k->c, by_x);
 	for (int j = 0; j + 1 < k->n; j++) {
 		way += k->c[j].way;
 		if (!way)
