@@ -49,7 +49,7 @@ void pack_add(struct str *out, const void *data, size_t n)
 	int rc;
 
 	assert(n <= UINT_MAX / 2);
-	rc = deflateInit2(&z, Z_BEST_COMPRESSION, Z_DEFLATED, -MAX_WBITS, 8, Z_DEFAULT_STRATEGY);
+	rc = deflateInit2(&z, Z_DEFAULT_COMPRESSION, Z_DEFLATED, -MAX_WBITS, 8, Z_DEFAULT_STRATEGY);
 	assert(rc == Z_OK);
 	cap = deflateBound(&z, (uLong)n);
 	to = mem_new(cap + 1);

@@ -143,6 +143,7 @@ nab.confusion = (function () {
 				make("span", { class: "cut", title: name(w[1]) }, name(w[1]))), make("span", { class: "dim" }, w[2] + " of " + s.row[w[0]] + ", " + (100 * w[2] / s.row[w[0]]).toFixed(1) + " %"));
 		})));
 	}
+	/* [matrix, worst confusions if they are not beside it, where examples are shown], or an element that says why not */
 	function panel(model) {
 		var n = nab.data.classes.length, seeds = model.runs.filter(function (r) { return r.state === "done"; }).length;
 		if (!model.confusion) return n ? make("div", { class: "part" }, make("h4", "Confusion"), make("p", { class: "note" }, "Not recorded.")) : null;
@@ -155,8 +156,10 @@ nab.confusion = (function () {
 		way.value = n > WORST || how.order !== "worst" ? how.order : "data";
 		how.order = way.value;
 		redraw();
-		return [make("div", { class: "part" }, make("h4", "Confusion ", make("span", { class: "dim" }, "rows: true class, columns: what the model said" + (seeds > 1 ? "; answers of " + seeds + " seeds" : "") + "; a cell opens its examples")),
-			make("div", { class: "bar noprint" }, way), make("div", { class: "beside" }, place, worstList(model, show)), said, legend()), found];
+		function panelOf(aside) { return make("div", { class: "part" }, make("h4", "Confusion ", make("span", { class: "dim" }, "rows: true class, columns: what the model said" + (seeds > 1 ? "; answers of " + seeds + " seeds" : "") + "; a cell opens its examples")),
+			make("div", { class: "bar noprint" }, way), make("div", { class: "beside" }, place, aside), said, legend()); }
+		var list = worstList(model, show);
+		return n > 12 ? [panelOf(list), null, found] : [panelOf(null), list, found];
 	}
 
 	/* ---- by class ---- */

@@ -25,8 +25,9 @@ nab.view("missed", function (section, data) {
 	function words(list, runs) {
 		var every = list.filter(function (e) { return e.missed === runs; }).length, most = list.filter(function (e) { return e.missed > runs / 2; }).length;
 		var odd = list.filter(function (e) { return e.missed > runs / 2 && e.times > 0.8 * e.missed; }).length;
-		return (nab.selective() ? "Of " + nab.judgedBy() + ": " : "") + most + (most === 1 ? " example is" : " examples are") + " missed by more than half of the " + runs + " runs, " + every + " by every one. " +
-			(odd ? odd + " of them are taken for the same wrong class by nearly all who miss them: look at these first." : "");
+		if (runs === 1) return f.whole(list.length) + (list.length === 1 ? " example is" : " examples are") + " missed by the one run that has finished" + (nab.selective() ? ", of " + nab.judgedBy() : "") + ".";
+		return (nab.selective() ? "Of " + nab.judgedBy() + ": " : "") + f.whole(most) + (most === 1 ? " example is" : " examples are") + " missed by more than half of the " + runs + " runs, " + f.whole(every) + " by every one. " +
+			(odd ? f.whole(odd) + " of them are taken for the same wrong class by nearly all who miss them: look at these first." : "");
 	}
 	function list() {
 		var all = nab.examples.get(), found = nab.missed();
@@ -35,7 +36,7 @@ nab.view("missed", function (section, data) {
 			nab.examples.list(found.slice(0, 400).map(function (e) {
 				return { i: e.i, words: [make("b", { class: "pair-of" }, make("span", { class: "cut", title: name(all.truth[e.i]) }, name(all.truth[e.i])), " \u2192 ", e.taken < 0 ? "?" : make("span", { class: "cut", title: name(e.taken) }, name(e.taken))),
 					make("span", { class: "dim", title: "runs that miss it; in brackets those that take it for this class" }, e.missed + " of " + all.runs + (e.taken >= 0 && e.times < e.missed ? " (" + e.times + ")" : ""))] };
-			}), 48), found.length > 400 ? make("p", { class: "note" }, "The first 400 of " + found.length + " that any run misses.") : null));
+			}), 48), found.length > 400 ? make("p", { class: "note" }, "The first 400 of " + f.whole(found.length) + " that any run misses.") : null));
 	}
 
 	/* ---- classes ---- */

@@ -174,11 +174,11 @@ nab.view("models", function (section, data) {
 		return [make("div", { class: "snac", tabindex: 0, role: "group", "aria-label": "chart of the architecture" }, nab.markup(m.svg)), make("div", { class: "legend" }, nab.markup(m.legend))];
 	}
 	function pair(confusion, classes) { /* the examples of a cell below both */
-		return !Array.isArray(confusion) ? [confusion, classes] : make("div", { class: "pair" }, confusion[0], classes, confusion[1]);
+		return !Array.isArray(confusion) ? [confusion, classes] : nab.data.classes.length > 12 ? [confusion, classes] :
+			make("div", { class: "pair" }, confusion[0], make("div", classes, confusion[1]), confusion[2]);
 	}
 	function full(m, row) {
-		var big = nab.data.classes.length > 12;
-		return [chart(m), nab.curves.panel(m), big ? [nab.confusion.panel(m), nab.confusion.classes(m)] : pair(nab.confusion.panel(m), nab.confusion.classes(m)),
+		return [chart(m), nab.curves.panel(m), pair(nab.confusion.panel(m), nab.confusion.classes(m)),
 			nab.confusion.slices(row), diagnosis(m, row), nab.layers.panel(m), lineage(m, row), part("Runs", null, runs(m), recipe(m)), commands(m.name, m)];
 	}
 	function compact(row) {
