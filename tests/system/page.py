@@ -1,7 +1,7 @@
 """tests/system/page.py NAB DIR - runs test_*(page tests) of every page_*.py beside it in one browser; prints TAP.
 
 A test is a function test_x(t): t.browser (browser.py), t.nab (the program), t.dir (holds the reports that
-tests/unit/test_report.c keeps: plain/index.html, hostile/index.html, many/index.html), t.tmp(name) a path for files of its own. It fails by an
+tests/unit/test_report.c keeps: plain/index.html, hostile, many (classes), doodles (models)), t.tmp(name) a path for files of its own. It fails by an
 exception (assert); unittest.SkipTest("why") skips it. A test that leaves words in page.errors must check them itself: t.open(...) pages are checked here.
 """
 import glob, importlib.util, os, sys, traceback, unittest

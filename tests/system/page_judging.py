@@ -85,7 +85,7 @@ def test_the_filter_hides_models_and_says_how_many(t):
 
 
 def test_many_classes_have_a_panel_by_keyboard(t):
-    page = t.open("many/index.html")
+    page = t.open("doodles/index.html")
     assert page.count("#classes button") == 50 and not page.eval("document.getElementById('class-panel').offsetHeight")
     page.eval("document.getElementById('class-open').focus()")
     page.key("Enter")

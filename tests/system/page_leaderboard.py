@@ -6,7 +6,7 @@ def rows(page):
 
 
 def test_rows_beyond_the_detailed_ones_are_made_when_looked_at(t):
-    page = t.open("many/index.html")
+    page = t.open("doodles/index.html")
     ranked = page.eval("nab.data.ranked")
     detailed = page.eval("nab.rows.detailed.filter(Boolean).length")
     assert ranked > 500 and detailed < 100, (ranked, detailed)
@@ -24,7 +24,7 @@ def test_rows_beyond_the_detailed_ones_are_made_when_looked_at(t):
 
 
 def test_sorting_is_over_all_rows(t):
-    page = t.open("many/index.html")
+    page = t.open("doodles/index.html")
     params = page.eval("nab.rows.params.slice(0, nab.data.ranked)")
     page.click("#board th[data-sort=params]")
     assert [params[r] for r in rows(page)] == sorted(params)[:100]

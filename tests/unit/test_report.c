@@ -1,7 +1,8 @@
 /* tests/unit/test_report.c - reports of stores that were filled through the store's own calls: numbers against plain
  * recomputation, the page as markup, hostile names, files.
  *
- * With NAB_REPORT_KEEP=DIR the reports stay in DIR/plain, DIR/hostile and DIR/many (browser tests open them).
+ * With NAB_REPORT_KEEP=DIR the reports stay in DIR/plain, DIR/hostile, DIR/many and DIR/doodles (browser tests open
+ * them).
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -62,14 +63,14 @@ static const struct made_store hostile = { .study = "<script>alert(0)</script>",
 					   .hostile = true,
 					   .unfinished = true,
 					   .seed = 12 };
-static const struct made_store many = { .study = "doodles",
-					.candidates = 610,
-					.baselines = 2,
-					.seeds = 1,
-					.epochs = 3,
-					.examples = 1000,
-					.n_classes = 50,
-					.seed = 13 };
+static const struct made_store doodles = { .study = "doodles",
+					   .candidates = 610,
+					   .baselines = 2,
+					   .seeds = 1,
+					   .epochs = 3,
+					   .examples = 1000,
+					   .n_classes = 50,
+					   .seed = 13 };
 
 /* As many classes as drawings have, one of them with a name that no chart can hold. */
 static const char *const drawings[] = {
@@ -741,11 +742,13 @@ static void writes_all_files(void **state)
 static void many_models_are_compact(void **state)
 {
 	struct place *p = *state;
-	struct store *s = store_of(p, "many", &many);
+	struct store *s = store_of(p, "doodles", &doodles);
 	const char *pins[] = { "doodles-2", "doodles-601" };
-	struct report_opts o = {
-		.dir = arena_printf(p->a, "%s/many", p->dir), .top = 20, .pins = pins, .n_pins = 2, .no_figures = true
-	};
+	struct report_opts o = { .dir = arena_printf(p->a, "%s/doodles", p->dir),
+				 .top = 20,
+				 .pins = pins,
+				 .n_pins = 2,
+				 .no_figures = true };
 	struct gather_opts what = { .top = 20, .pins = pins, .n_pins = 2 };
 	struct report_made made;
 	struct report *r;
