@@ -16,7 +16,7 @@
 #include "report/snac_legend.h"
 
 #define MINUS "\xe2\x88\x92"
-#define ARROW " \xe2\x86\x92 "
+#define TO    " to "
 
 enum { MARGIN = 16, LANE = 30, KEEP = 2, RUN = 7, GAP = 44, NOTES = 30, NOTE = 17, HEAD = 44 };
 
@@ -35,7 +35,8 @@ struct column {
 	double u, w;
 	bool hidden;  /* of a run of equal layers */
 	int left_out; /* > 0: the first hidden one, which stands for so many */
-	int number;   /* of its note, from 1; 0: the same */
+	int number;   /* of its note, from 1; 0: none. A block that is removed or added as a whole has one note */
+	int group;    /* that block, at its first layer; else -1 */
 };
 
 struct pair {
@@ -93,6 +94,38 @@ static int plates_at(const struct pair *p, int step, bool end)
 	return most;
 }
 
+/* The largest block that begins at a step and is removed (added) as a whole, or -1. */
+static int whole_block(const struct pair *p, int step)
+{
+	const struct diff_step *s = &p->d->steps[step];
+	const struct graph *g = s->kind == DIFF_REMOVED ? p->d->a : p->d->b;
+	int node = s->kind == DIFF_REMOVED ? s->a : s->b, run = 0, best = -1;
+
+	while (step + run < p->d->n && s[run].kind == s->kind)
+		run++;
+	if (s->kind == DIFF_REMOVED || s->kind == DIFF_ADDED)
+		for (int b = g->nodes[node].group; b >= 0; b = g->groups[b].parent)
+			if (g->groups[b].first == node && g->groups[b].n <= run && g->groups[b].n > 1)
+				best = b;
+	return best;
+}
+
+static void number_notes(struct pair *p)
+{
+	for (int i = 0, n; i < p->d->n; i += n) {
+		const struct graph *g = p->d->steps[i].kind == DIFF_REMOVED ? p->d->a : p->d->b;
+		int block = whole_block(p, i);
+
+		n = block < 0 ? 1 : g->groups[block].n;
+		p->columns[i].group = block;
+		if (!noted(p, i))
+			continue;
+		p->notes++;
+		for (int k = i; k < i + n; k++)
+			p->columns[k].number = p->notes;
+	}
+}
+
 static void place_columns(struct pair *p)
 {
 	const struct metric *m = &p->row[0].m;
@@ -104,9 +137,8 @@ static void place_columns(struct pair *p)
 
 		if (!c->hidden)
 			u += plates_at(p, i, false) * m->pad;
-		*c = (struct column){ u, c->hidden ? 0 : m->chip, c->hidden, c->left_out, 0 };
-		if (noted(p, i))
-			c->number = ++p->notes;
+		c->u = u;
+		c->w = c->hidden ? 0 : m->chip;
 		if (c->left_out)
 			u += GAP;
 		if (c->hidden)
@@ -168,19 +200,24 @@ static void add_shapes(struct str *out, const struct node *x, const struct node 
 	char old[48], now[48];
 
 	if (!shape_equal(&x->out[0], &y->out[0]))
-		str_addf(out, ", %s" ARROW "%s", shape_text(old, &x->out[0]), shape_text(now, &y->out[0]));
+		str_addf(out, ", %s" TO "%s", shape_text(old, &x->out[0]), shape_text(now, &y->out[0]));
 	if (x->params != y->params)
-		str_addf(out, ", %s" ARROW "%s parameters", str_thousands(old, x->params),
-			 str_thousands(now, y->params));
+		str_addf(out, ", %s" TO "%s parameters", str_thousands(old, x->params), str_thousands(now, y->params));
 }
 
-/* "conv2d_2: filters 16 -> 24, 4,640 -> 14,424 parameters" */
-static void note_text(struct str *out, const struct pair *p, const struct diff_step *s)
+/* "conv2d_2: filters 16 to 24, 4,640 to 14,424 parameters" */
+static void note_text(struct str *out, const struct pair *p, int step)
 {
+	const struct diff_step *s = &p->d->steps[step];
 	const struct graph *g = s->a >= 0 ? p->d->a : p->d->b;
-	int node = s->a >= 0 ? s->a : s->b;
+	int node = s->a >= 0 ? s->a : s->b, block = p->columns[step].group;
 	const char *between = "";
 
+	if (block >= 0) {
+		str_addf(out, "%s: %s, %s of %d layers", g->groups[block].id, s->a < 0 ? "added" : "removed",
+			 g->groups[block].block, g->groups[block].n);
+		return;
+	}
 	str_addf(out, "%s: ", g->nodes[node].id);
 	if (s->a < 0 || s->b < 0) {
 		str_add(out, s->a < 0 ? "added, " : "removed, ");
@@ -190,12 +227,12 @@ static void note_text(struct str *out, const struct pair *p, const struct diff_s
 	JSON_EACH(v, s->options) {
 		str_addf(out, "%s%s ", between, json_string(json_get(v, "key")));
 		add_value(out, json_get(v, "old"));
-		str_add(out, ARROW);
+		str_add(out, TO);
 		add_value(out, json_get(v, "new"));
 		between = ", ";
 	}
 	if (s->reads_a)
-		str_addf(out, "%sreads %s" ARROW "%s", between, s->reads_a, s->reads_b);
+		str_addf(out, "%sreads %s" TO "%s", between, s->reads_a, s->reads_b);
 	add_shapes(out, &p->d->a->nodes[s->a], &p->d->b->nodes[s->b]);
 }
 
@@ -237,12 +274,12 @@ static void paint_notes(struct pair *p, double y, double width)
 		const struct diff_step *s = &p->d->steps[i];
 		struct str text = { 0 };
 
-		if (!noted(p, i))
+		if (p->columns[i].number != n + 1)
 			continue;
 		y += NOTE;
 		sign.ink = looks[s->kind].ink;
 		canvas_textf(p->c, MARGIN, y, sign, "%s%d", looks[s->kind].sign, ++n);
-		note_text(&text, p, s);
+		note_text(&text, p, i);
 		canvas_text(p->c, MARGIN + 32, y, words,
 			    sheet_text(p->c, str_get(&text), &words, (width - 2 * MARGIN - 32) / 1.15));
 		str_release(&text);
@@ -398,6 +435,7 @@ struct canvas *snac_diff_draw(const struct model_diff *d, const struct snac_diff
 	p.row[1].flip = true;
 	p.columns = mem_new((size_t)(d->n + 1) * sizeof *p.columns);
 	hide_runs(&p);
+	number_notes(&p);
 	place_columns(&p);
 	move_row(&p, 0);
 	move_row(&p, 1);

@@ -99,10 +99,32 @@ static void difference_is_marked(void **state)
 	assert_int_equal(count_text(c, "\xe2\x88\x92"), 2);
 	assert_int_equal(count_text(c, "~"), 2);
 	assert_true(has_text(c, "1 removed") && has_text(c, "1 added") && has_text(c, "1 changed"));
-	assert_true(has_text(c, "filters 16 \xe2\x86\x92 24"));
+	assert_true(has_text(c, "filters 16 to 24"));
 	assert_true(has_text(c, "batchnorm_1: removed"));
 	assert_true(has_text(c, "dropout_1: added"));
 	assert_true(has_text(c, "old") && has_text(c, "new"));
+}
+
+/* A block that went as a whole has one number and one line. */
+static void blocks_go_as_one(void **state)
+{
+	struct arena *a = *state;
+	const char *form =
+	    "{'input': [4], 'classes': 3, 'blocks': {'bottle': {'layers': [{'dense': {'units': 2}}, "
+	    "'relu', {'dense': {'units': 4}}]}}, 'layers': ['tanh', %s'sigmoid', {'dense': {'units': 3}}]}";
+	struct graph *with = graph_of(a, arena_printf(a, form, "'bottle', ")),
+		     *without = graph_of(a, arena_printf(a, form, ""));
+	struct snac_diff_opts o = { .style = { .size = SNAC_LARGE }, .name_a = "a", .name_b = "b" };
+	struct canvas *c = snac_diff_draw(model_diff(with, without, true, a), &o, a);
+
+	assert_int_equal(count_text(c, "bottle_1: removed, bottle of 3 layers"), 1);
+	assert_int_equal(count_text(c, "1"), 3); /* at its three layers */
+	assert_int_equal(count_text(c, "\xe2\x88\x92"
+				       "1"),
+			 1);
+	assert_int_equal(count_text(c, "\xe2\x88\x92"
+				       "2"),
+			 0);
 }
 
 /* Long runs of what is the same are left out, and counted. */
@@ -303,13 +325,10 @@ static void graphviz_text(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(difference_is_marked),
-		cmocka_unit_test(equal_runs_are_left_out),
-		cmocka_unit_test(nodes_have_all_connections),
-		cmocka_unit_test(long_connections),
-		cmocka_unit_test(names_stay_text),
-		cmocka_unit_test(tables_have_numbers),
-		cmocka_unit_test(graphviz_text),
+		cmocka_unit_test(difference_is_marked), cmocka_unit_test(equal_runs_are_left_out),
+		cmocka_unit_test(blocks_go_as_one),     cmocka_unit_test(nodes_have_all_connections),
+		cmocka_unit_test(long_connections),     cmocka_unit_test(names_stay_text),
+		cmocka_unit_test(tables_have_numbers),  cmocka_unit_test(graphviz_text),
 	};
 
 	return cmocka_run_group_tests(tests, setup, teardown);
