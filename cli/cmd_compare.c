@@ -6,12 +6,13 @@
 #include "base/mem.h"
 #include "cli/comparison.h"
 #include "cli/target.h"
+#include "store/select.h"
 
 enum sort { SORT_GIVEN, SORT_ACCURACY, SORT_PARAMS, SORT_MACS, SORT_TIME, SORT_NAME };
 static const char *const sort_names[] = { "given", "accuracy", "params", "macs", "time", "name", NULL };
 
 struct flags {
-	const char *store, *study, *output;
+	const char *store, *study, *output, *where;
 	int format, sort;
 	struct opt_strs slice;
 	bool test;
@@ -22,6 +23,8 @@ static const struct opt flags[] = {
 	OPT_STR(struct flags, study, NULL,
 		"all of this study; the reference is the model named, else the parent of the others, else the first "
 		"baseline"),
+	OPT_STR(struct flags, where, NULL,
+		"also all models for which this holds ('acc > 0.9', see `nab ls`); with --study only those of it"),
 	OPT_ENUM(struct flags, format, TABLE_TEXT, table_format_names, "of the table"),
 	OPT_STR(struct flags, output, NULL, "file for it (also -o)"),
 	OPT_BOOL(struct flags, test, 0, "what was seen on the test split (`nab test`) instead of the validation split"),
@@ -73,8 +76,26 @@ static int64_t reference(const struct store_candidate *all, int n)
 	return baseline ? baseline : all[0].id;
 }
 
+/* study 0: of all. */
+static int add_chosen(struct cli *c, struct store *s, int64_t study, struct list *l, struct err *e)
+{
+	const struct flags *f = c->flags;
+	struct store_query q = { .study = study, .order = ORDER_RUN };
+	struct store_item *items;
+	struct select *chosen;
+	int n;
+
+	if (select_read(&chosen, f->where, NULL, c->arena, e) < 0 || store_list(s, &q, &items, &n, c->arena, e) < 0 ||
+	    select_apply(chosen, s, items, &n, false, e) < 0)
+		return -1;
+	for (int i = 0; i < n; i++)
+		add(l, items[i].candidate.id);
+	return 0;
+}
+
 static int add_study(struct cli *c, struct store *s, const char *name, struct list *l, struct err *e)
 {
+	const struct flags *f = c->flags;
 	struct store_candidate *all;
 	struct store_study y;
 	int n, found = store_study_find(s, name, &y, c->arena, e);
@@ -87,6 +108,8 @@ static int add_study(struct cli *c, struct store *s, const char *name, struct li
 		return -1;
 	if (n && !l->n)
 		add(l, reference(all, n));
+	if (f->where)
+		return add_chosen(c, s, y.id, l, e);
 	for (int i = 0; i < n; i++)
 		add(l, all[i].id);
 	return 0;
@@ -142,12 +165,17 @@ static int compare(struct cli *c, struct store *s, struct list *l, struct err *e
 	struct compare_opts o = { .slices = f->slice.n ? f->slice.v : NULL, .n_slices = f->slice.n, .test = f->test };
 	struct comparison *m;
 
-	if (add_named(c, s, l, e) < 0 || (f->study && add_study(c, s, f->study, l, e) < 0))
+	if (add_named(c, s, l, e) < 0 || (f->study && add_study(c, s, f->study, l, e) < 0) ||
+	    (!f->study && f->where && add_chosen(c, s, 0, l, e) < 0))
 		return -1;
 	if (!l->n)
-		return ERR(e, ERR_USAGE, f->study ? f->study : NULL,
-			   f->study ? "the study has no models yet"
-				    : "name models to compare, or a study with --study");
+		return ERR(e, ERR_USAGE,
+			   f->study   ? f->study
+			   : f->where ? "--where"
+				      : NULL,
+			   f->study   ? "the study has no models yet"
+			   : f->where ? "holds for no model of the store"
+				      : "name models to compare, or a study with --study");
 	o.title = f->study;
 	if (compare_gather(&m, s, l->id, l->n, &o, c->arena, e) < 0)
 		return -1;

@@ -208,6 +208,14 @@ static void curve_line(struct str *t, const struct view *v, const struct curve *
 	mem_free(x);
 }
 
+static void add_number(struct str *t, const char *format, int width, double x)
+{
+	if (isnan(x))
+		str_addf(t, "%*s", width, "-");
+	else
+		str_addf(t, format, x);
+}
+
 static void epoch_lines(struct str *t, const struct view *v, const struct look *look)
 {
 	if (!v->n_epochs)
@@ -220,8 +228,14 @@ static void epoch_lines(struct str *t, const struct view *v, const struct look *
 	for (int i = 0; i < v->n_epochs; i++) {
 		const struct store_epoch *r = &v->epochs[i];
 
-		str_addf(t, "%5d %11.4f %10.2f%% %11.4f %10.2f%% %11.3g %10.3g\n", r->epoch, r->train_loss,
-			 100 * r->train_accuracy, r->val_loss, 100 * r->val_accuracy, r->rate, r->grad_norm);
+		str_addf(t, "%5d", r->epoch);
+		add_number(t, " %11.4f", 12, r->train_loss);
+		add_number(t, " %10.2f%%", 12, 100 * r->train_accuracy);
+		add_number(t, " %11.4f", 12, r->val_loss);
+		add_number(t, " %10.2f%%", 12, 100 * r->val_accuracy);
+		add_number(t, " %11.3g", 12, r->rate);
+		add_number(t, " %10.3g", 11, r->grad_norm);
+		str_addc(t, '\n');
 	}
 }
 
@@ -233,10 +247,13 @@ static bool chart(struct str *t, const struct graph *g, const struct look *look,
 	bool fits = false;
 
 	for (int i = 0; i < 2 && !fits && look->paint && look->utf8; i++) {
+		struct canvas *c = snac_draw(g, &(struct snac_style){ .size = sizes[i] }, a);
 		int widest = 0;
 
+		if (canvas_width(c) > 20.0 * look->width) /* far too wide: not worth the drawing */
+			continue;
 		str_clear(&drawn);
-		canvas_terminal(&drawn, snac_draw(g, &(struct snac_style){ .size = sizes[i] }, a), 0, true);
+		canvas_terminal(&drawn, c, 0, true);
 		for (const char *s = str_get(&drawn); *s; s += *s == '\n') {
 			size_t n = strcspn(s, "\n");
 

@@ -37,8 +37,9 @@ struct watcher {
 	struct store *store;
 	struct arena *arena; /* of a frame */
 	struct watch now;
-	bool screen; /* a terminal that can be redrawn */
-	bool *told;  /* plain: [n_told] the run has ended, and it was said */
+	int64_t version; /* of the store, when it was read */
+	bool screen;     /* a terminal that can be redrawn */
+	bool *told;      /* plain: [n_told] the run has ended, and it was said */
 	int64_t n_told;
 	double last_line;
 };
@@ -123,10 +124,18 @@ static void tell(struct watcher *w, bool first, bool last)
 
 /* ---- the loop ------------------------------------------------------------------------------------------- */
 
+/* A store that nobody has written to says the same as before. */
 static int look_again(struct watcher *w, struct err *e)
 {
 	const struct flags *f = w->cli->flags;
+	int64_t version;
 
+	if (store_version(w->store, &version, e) < 0)
+		return -1;
+	store_holder(store_path(w->store), w->now.holder, sizeof w->now.holder);
+	if (w->now.n_studies && version == w->version)
+		return 0;
+	w->version = version;
 	arena_reset(w->arena);
 	return watch_read(&w->now, w->store, f->study, w->arena, e);
 }

@@ -256,7 +256,7 @@ static void a_run_as_text(void **state)
 	(void)state;
 	golden("show-utf8", output(dir, UTF8, "show net-2 --quiet", a));
 	golden("show-ascii", output(dir, ASCII, "show net-2 --quiet", a));
-	golden("show-colour", output(dir, UTF8, "show net-2 --quiet --color always --no-epochs", a));
+	golden("show-colour", output(dir, UTF8, "show net-2 --quiet --color always --no-epochs --no-chart", a));
 	golden("show-narrow", output(dir, "LC_ALL=C COLUMNS=45", "show net-2 --quiet --no-epochs --no-chart", a));
 	golden("show-running", output(dir, UTF8, "show net-4 --quiet", a));
 	golden("show-diverged", output(dir, UTF8, "show net-3 --quiet --no-chart", a));
