@@ -165,6 +165,25 @@ static int tips(const struct canvas *c)
 	return count;
 }
 
+/* Every arrow head points at the middle of a chip's upper side. */
+static void tips_hit_chips(const struct canvas *c)
+{
+	struct geometry_box *box;
+	int n, chips = geometry_chips(c, &box);
+	const struct item *it = canvas_items(c, &n);
+
+	for (int i = 0; i < n; i++)
+		for (int k = 0; it[i].type == ITEM_PATH && it[i].fill == INK_MUTED && k < it[i].n_points; k += 3) {
+			int hit = 0;
+
+			for (int b = 0; b < chips; b++)
+				hit += fabs((box[b].x0 + box[b].x1) / 2 - it[i].point[k].x) < 0.01 &&
+				       fabs(box[b].y0 - it[i].point[k].y) < 0.01;
+			assert_int_equal(hit, 1);
+		}
+	mem_free(box);
+}
+
 /* Every connection of the model arrives, at every layer, and every tensor's shape stands there. */
 static void nodes_have_all_connections(void **state)
 {
@@ -179,6 +198,7 @@ static void nodes_have_all_connections(void **state)
 		edges += g->nodes[i].n_in;
 	well_placed(c, true);
 	assert_int_equal(tips(c), edges);
+	tips_hit_chips(c);
 	assert_int_equal(geometry_chips(c, &boxes), g->n_nodes + 1);
 	mem_free(boxes);
 	for (int i = 0; i < g->n_nodes; i++)

@@ -51,6 +51,12 @@ static const char *const models[] = {
 	"'last': 'last'}}, {'dense': {'units': 3}}]}",
 	"{'input': [20], 'classes': 3, 'layers': [{'dense': {'units': 20}}, 'relu', {'dense': {'units': 20}}, 'relu', "
 	"{'dense': {'units': 20}}, 'relu', {'dense': {'units': 3}}]}",
+	/* wide labels side by side */
+	"{'input': [3, 300, 300], 'classes': 3, 'layers': [{'conv2d': {'filters': 1024, 'kernel': [11, 13], 'stride': "
+	"1}}, "
+	"{'conv2d': {'filters': 2048, 'kernel': [101, 103]}}, {'conv2d': {'filters': 1000, 'kernel': 11, 'stride': 3}}, "
+	"{'maxpool2d': {'size': [14, 12], 'stride': 10}}, {'dropout': {'rate': 0.125}}, {'dropout': {'rate': 0.0625}}, "
+	"'globalavgpool', {'dense': {'units': 10000}}, {'dense': {'units': 65536}}, {'dense': {'units': 3}}]}",
 };
 enum { MODELS = sizeof models / sizeof *models };
 
