@@ -399,15 +399,16 @@ static void render(const struct drawing *d, enum format format, bool colour, str
 
 static int write_file(const struct drawing *d, const char *path, struct err *e)
 {
+	const struct flags *f = d->c->flags;
 	struct str text = { 0 };
 	int format, rc;
 
-	if (format_of(d->c->flags, path, &format, e) < 0)
+	if (format_of(f, path, &format, e) < 0)
 		return -1;
 	if (format == FORMAT_DOT && d->n != 1)
 		return ERR(e, ERR_USAGE, path, "Graphviz text is of one model, not %d", d->n);
 	if (format == FORMAT_PNG)
-		return canvas_png(d->canvas, path, 2, e);
+		return canvas_png(d->canvas, path, 2, f->theme == THEME_DARK, e);
 	render(d, (enum format)format, false, &text);
 	rc = file_write(path, str_get(&text), text.len, e);
 	str_release(&text);

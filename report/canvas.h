@@ -144,9 +144,9 @@ void canvas_tikz(struct str *out, const struct canvas *c, const struct svg_opts 
  * blocks in the 256 colours, else outlines of Braille dots, without any escape sequence. Texts stay texts. */
 void canvas_terminal(struct str *out, const struct canvas *c, int columns, bool colour);
 
-/* The SVG on white, drawn by rsvg-convert (report/raster.c): `scale` pixels to a unit. ERR_RUNTIME: that program is not
- * there (says which package has it) or failed, or the file cannot be written. */
-int canvas_png(const struct canvas *c, const char *path, double scale, struct err *e);
+/* The SVG on its paper, light or dark, drawn by rsvg-convert (report/raster.c): `scale` pixels to a unit. ERR_RUNTIME:
+ * that program is not there (says which package has it) or failed, or the file cannot be written. */
+int canvas_png(const struct canvas *c, const char *path, double scale, bool dark, struct err *e);
 
 /* Canvases packed for a script that replays them (report/page/core.js), a tenth of the size of SVG: without groups,
  * tooltips and classes, in quarters of a pixel; what items look like is told once. A canvas is a text of numbers

@@ -12,12 +12,12 @@
 #include "report/spawn.h"
 
 /* The SVG as an open file without a name, at its start. */
-static FILE *svg_file(const struct canvas *c)
+static FILE *svg_file(const struct canvas *c, bool dark)
 {
 	struct str svg = { 0 };
 	FILE *f = tmpfile();
 
-	canvas_svg(&svg, c, &(struct svg_opts){ .theme = SVG_LIGHT, .paper = true });
+	canvas_svg(&svg, c, &(struct svg_opts){ .theme = dark ? SVG_DARK : SVG_LIGHT, .paper = true });
 	if (f && (fwrite(svg.s, 1, svg.len, f) != svg.len || fflush(f) || lseek(fileno(f), 0, SEEK_SET))) {
 		fclose(f);
 		f = NULL;
@@ -48,10 +48,10 @@ static int convert(FILE *svg, const char *path, int out, double scale, struct er
 	return 0;
 }
 
-int canvas_png(const struct canvas *c, const char *path, double scale, struct err *e)
+int canvas_png(const struct canvas *c, const char *path, double scale, bool dark, struct err *e)
 {
 	struct str part = { 0 };
-	FILE *svg = svg_file(c);
+	FILE *svg = svg_file(c, dark);
 	int rc = -1, out = -1;
 
 	str_addf(&part, "%s.tmp", path);

@@ -417,7 +417,7 @@ static double svg_against_pdf(struct bench *b, const struct canvas *c)
 {
 	struct str out = { 0 };
 
-	OK(canvas_png(c, arena_printf(b->a, "%s/svg.png", b->dir), 2, e));
+	OK(canvas_png(c, arena_printf(b->a, "%s/svg.png", b->dir), 2, false, e));
 	canvas_pdf(&out, c, &light);
 	put(b, "c.pdf", &out);
 	str_release(&out);
@@ -589,7 +589,7 @@ static void latex_compiles_it(void **state)
 	assert_non_null(strstr(got(b, "text.txt", NULL), "After."));
 	if (!there("rsvg-convert") || !there("pdftoppm"))
 		return;
-	OK(canvas_png(known_canvas(b->a, 0), arena_printf(b->a, "%s/svg.png", b->dir), 2, e));
+	OK(canvas_png(known_canvas(b->a, 0), arena_printf(b->a, "%s/svg.png", b->dir), 2, false, e));
 	assert_int_equal(in_dir(b, "pdftoppm -png -r 192 -singlefile k.pdf tex"), 0);
 	assert_true(difference(b, "svg.png", "tex.png") < 1.5);
 }
@@ -602,7 +602,7 @@ static void png_without_its_program(void **state)
 	struct err bad = { 0 };
 
 	setenv("PATH", b->dir, 1);
-	assert_int_equal(canvas_png(known_canvas(b->a, 0), file, 1, &bad), -1);
+	assert_int_equal(canvas_png(known_canvas(b->a, 0), file, 1, false, &bad), -1);
 	setenv("PATH", kept, 1);
 	assert_int_equal(bad.code, ERR_RUNTIME);
 	assert_non_null(strstr(bad.msg, "librsvg2-bin"));
@@ -611,7 +611,7 @@ static void png_without_its_program(void **state)
 	if (!there("rsvg-convert"))
 		return;
 	err_clear(&bad);
-	assert_int_equal(canvas_png(known_canvas(b->a, 0), "/nowhere/at/all.png", 1, &bad), -1);
+	assert_int_equal(canvas_png(known_canvas(b->a, 0), "/nowhere/at/all.png", 1, false, &bad), -1);
 	assert_int_equal(bad.code, ERR_RUNTIME);
 }
 
