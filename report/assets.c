@@ -14,6 +14,7 @@
 	X(css_selector, "selector.css")       \
 	X(css_leaderboard, "leaderboard.css") \
 	X(css_overview, "overview.css")       \
+	X(css_drawer, "drawer.css")           \
 	X(css_models, "models.css")           \
 	X(css_parallel, "parallel.css")
 
@@ -29,6 +30,7 @@
 	X(js_confusion, "confusion.js")     \
 	X(js_layers, "layers.js")           \
 	X(js_models, "models.js")           \
+	X(js_drawer, "drawer.js")           \
 	X(js_missed, "missed.js")           \
 	X(js_parallel, "parallel.js")       \
 	X(js_progress, "progress.js")       \

@@ -168,6 +168,10 @@ class Page:
             raise RuntimeError("there is no " + selector)
         return at
 
+    def where(self, selector, index=0):
+        return self.eval("(function () { var r = document.querySelectorAll(%s)[%d].getBoundingClientRect(); "
+                         "return [r.left + r.width / 2, r.top + r.height / 2]; })()" % (json.dumps(selector), index))
+
     def mouse(self, kind, at, **more):
         self.send("Input.dispatchMouseEvent", dict({"type": kind, "x": at[0], "y": at[1], "button": "none"}, **more))
 
@@ -181,8 +185,10 @@ class Page:
         self.mouse("mouseReleased", at, button="left", clickCount=1)
 
     def drag(self, selector, to, index=0, to_index=0):
-        a, b = self.centre(selector, index), self.centre(to, to_index)
-        a = self.centre(selector, index) if a[1] < 0 else a
+        self.centre(selector, index)
+        b, a = self.centre(to, to_index), self.where(selector, index)
+        if not 0 < a[1] < self.eval("innerHeight"):  # too far from each other to be seen at once
+            a, b = self.centre(selector, index), self.where(to, to_index)
         self.mouse("mouseMoved", a)
         self.mouse("mousePressed", a, button="left", clickCount=1)
         for k in range(1, 9):
