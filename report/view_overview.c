@@ -1,8 +1,6 @@
 /* report/view_overview.c - the page: all models in one picture. Without a script: accuracy against what it costs. */
 #include <math.h>
 
-#include "arch/graph.h"
-#include "arch/kinds.h"
 #include "base/json.h"
 #include "base/str.h"
 #include "report/gather.h"
@@ -29,42 +27,6 @@ static void plots(struct str *out, const struct page *p)
 }
 
 /* ---- data ------------------------------------------------------------------------------------------------ */
-
-/* A model as two letters a layer, for the small chips of models whose chart is not on the page: its family, and the
- * height of its chip in steps from 0 to z on the scale that all SNACs of the page share (report/snac.h). */
-static void chip(struct str *out, const struct report *r, const struct graph *g)
-{
-	const double least = pow(16, 0.15), span = pow(fmax(r->largest, 17), 0.15) - least;
-
-	str_addc(out, '"');
-	for (int i = 0; i < g->n_nodes && i < 120; i++) {
-		const struct node *n = &g->nodes[i];
-		double t = fmax((double)shape_count(&n->out[0]), 16);
-		int step = (int)lround(35 * fmin((pow(t, 0.15) - least) / span, 1));
-
-		str_addc(out, (char)('a' + (int)layer_classes[n->kind]->family));
-		str_addc(out, (char)(step < 10 ? '0' + step : 'a' + step - 10));
-	}
-	str_addc(out, '"');
-}
-
-static void chips(struct str *out, const struct report *r)
-{
-	str_add(out, ",\n\"chips\":[");
-	for (int i = 0; i < r->n_rows; i++) {
-		str_add(out, i ? "," : "");
-		if (r->rows[i].graph)
-			chip(out, r, r->rows[i].graph);
-		else
-			str_add(out, "null");
-	}
-	str_add(out, "],\n\"families\":[");
-	for (int k = 0; layer_family_names[k]; k++) {
-		str_add(out, k ? "," : "");
-		json_quote(out, layer_family_names[k]);
-	}
-	str_addc(out, ']');
-}
 
 /* Coordinates to five digits: finer than a pixel of any screen. */
 static void coordinates(struct str *out, const char *key, const double *v, int n)
@@ -126,7 +88,6 @@ static void data(struct str *out, const struct page *p)
 {
 	str_addc(out, '{');
 	ids(out, p->r);
-	chips(out, p->r);
 	maps(out, p);
 	str_addc(out, '}');
 }

@@ -34,7 +34,7 @@ nab.view("drawer", function (section, data) {
 				make("button", { class: "link", title: name, on: { click: function () { nab.choose(row, true); } } }, name),
 				make("span", { class: "tools noprint" }, tool("\u2190", "move left", function () { move(row, -1); }, k === 0), tool("\u2192", "move right", function () { move(row, 1); }, k === nab.state.pinned.length - 1),
 					tool("\u00d7", "unpin", function () { nab.pin(row); }))),
-			plot.chip(row, 200),
+			nab.chips(row),
 			make("div", { class: "two-numbers" }, make("b", v ? plot.value(v.value) : "no result"), make("span", { class: "dim" }, f.short(rows.params[row]) + " parameters")));
 	}
 	function grab(e) { /* the card follows the pointer from place to place; the new order counts when it is let go */
@@ -61,7 +61,7 @@ nab.view("drawer", function (section, data) {
 	/* ---- charts, one under the other ---- */
 	function charts(list) {
 		return make("div", { class: "scroll" }, make("div", { class: "stack" }, list.map(function (row, k) {
-			return make("div", make("div", { class: "who" }, swatch(k), rows.label[row]), nab.chart && nab.chart(row) || plot.chip(row, 900) || make("span", { class: "dim" }, rows.summary[row]));
+			return make("div", make("div", { class: "who" }, swatch(k), rows.label[row]), nab.chart && nab.chart(row) || nab.chips(row) || make("span", { class: "dim" }, rows.summary[row]));
 		})));
 	}
 

@@ -1,5 +1,6 @@
 /* report/page/plot.js - what the moving charts share: inks and the ramp of accuracy, axes with round ticks, a canvas that
- * follows its box and the theme, finding the mark under the pointer, small chips, and the tooltip of a model.
+ * follows its box and the theme, finding the mark under the pointer, and the tooltip of a
+ * model.
  *
  *	s = nab.plot.surface(box, height, draw, over)   draw(ctx, w, h) paints everything, over(ctx, w, h) what follows
  *	                                                the pointer; s.paint(), s.paintOver() ask for it, s.canvas, s.top
@@ -187,23 +188,6 @@ nab.plot = (function () {
 		c.fillText(text, x, y);
 	}
 
-	/* ---- a small chip of any model ---- */
-	var families = nab.data.overview ? nab.data.overview.families : [];
-	function chip(row, width) {
-		var own = document.querySelector("#board tr[data-row='" + row + "'] .a svg"), text, n, w, h, e;
-		if (own) { e = own.cloneNode(true); nab.all("title", e).forEach(function (t) { t.remove(); }); return e; }
-		text = nab.data.overview && nab.data.overview.chips[row];
-		if (!text) return null;
-		n = text.length / 2;
-		w = Math.max(1.5, Math.min(7, width / n));
-		e = nab.svg("svg", { width: Math.ceil(w * n), height: 26, viewBox: "0 0 " + w * n + " 26", role: "img", "aria-label": rows.summary[row] });
-		for (var i = 0; i < n; i++) {
-			h = 12 + 14 * parseInt(text[2 * i + 1], 36) / 35;
-			e.appendChild(nab.svg("rect", { x: w * i, y: 13 - h / 2, width: w, height: h, class: "f-" + families[text.charCodeAt(2 * i) - 97] + " s-chip-edge", "stroke-width": 0.5 }));
-		}
-		return e;
-	}
-
 	/* ---- tooltip ---- */
 	function interval(v) {
 		return !v ? "not known" : value(v.value) + (nab.known(v.low) ? "  [" + value(v.low) + " to " + value(v.high) + "]" : "");
@@ -222,7 +206,7 @@ nab.plot = (function () {
 		 rank ? ["rank", rank] : null].forEach(function (p) {
 			if (p && p[1]) list.append(nab.make("dt", p[0]), nab.make("dd", p[1]));
 		});
-		tip.replaceChildren(nab.make("b", rows.label[row]), nab.make("span", { class: "dim" }, rows.origin[row] === "search" ? "" : rows.origin[row]), chip(row, 240) || "", list);
+		tip.replaceChildren(nab.make("b", rows.label[row]), nab.make("span", { class: "dim" }, rows.origin[row] === "search" ? "" : rows.origin[row]), nab.chips(row, "") || "", list);
 		tip.hidden = false;
 		w = tip.getBoundingClientRect();
 		x = at[0] + 18 + w.width > document.documentElement.clientWidth ? at[0] - 18 - w.width : at[0] + 18;
@@ -238,6 +222,6 @@ nab.plot = (function () {
 	function onBrush(g) { brushed.push(g); }
 
 	return { color: color, ink: ink, type: type, calm: calm, axis: axis, range: range, spans: spans, surface: surface, grid: grid, at: box, radius: radius,
-		kind: kind, shape: shape, ring: ring, words: words, chip: chip, value: value, interval: interval, describe: describe,
+		kind: kind, shape: shape, ring: ring, words: words, value: value, interval: interval, describe: describe,
 		tip: showTip, hideTip: hideTip, setBrush: setBrush, onBrush: onBrush, shown: shown };
 })();
