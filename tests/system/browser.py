@@ -156,7 +156,7 @@ class Page:
             for (var k = 0; k < 20; k++) {
                 e = document.querySelectorAll(%s)[%d];
                 if (!e) return null;
-                e.scrollIntoView({ block: "center", inline: "center", behavior: "instant" });
+                e.scrollIntoView({ block: "center", inline: "nearest", behavior: "instant" });
                 r = e.getBoundingClientRect();
                 if (last && last[0] === r.left && last[1] === r.top) break;
                 last = [r.left, r.top];
