@@ -10,8 +10,9 @@
 #include "report/escape.h"
 #include "report/font.h"
 
-/* Families: Paul Tol's "light" scheme, made for filled, labelled cells and told apart with the common forms of colour
- * blindness (SRON technical note EPS/TN/09-002); series: his "bright" scheme, lightened for dark paper. */
+/* Families: from Paul Tol's "light" scheme, made for filled, labelled cells (SRON technical note EPS/TN/09-002), moved
+ * until any two differ by at least 15 (CIE 1976) for protanopia and deuteranopia, too, on light and on dark paper;
+ * series: his "bright" scheme, lightened for dark paper. */
 const struct ink_value inks[INK_COUNT] = {
 	[INK_NONE] = { "none", 0, 0 },
 	[INK_PAPER] = { "paper", 0xffffff, 0x16191f },
@@ -24,14 +25,14 @@ const struct ink_value inks[INK_COUNT] = {
 	[INK_FAMILY + FAMILY_CONV] = { "conv", 0xee8866, 0xe98465 },
 	[INK_FAMILY + FAMILY_DENSE] = { "dense", 0x77aadd, 0x77aadd },
 	[INK_FAMILY + FAMILY_POOL] = { "pool", 0xeedd88, 0xe5d583 },
-	[INK_FAMILY + FAMILY_NORM] = { "norm", 0xdddddd, 0xc9ced6 },
+	[INK_FAMILY + FAMILY_NORM] = { "norm", 0xd1d2da, 0xdfe3df },
 	[INK_FAMILY + FAMILY_ACTIVATION] = { "activation", 0x99ddff, 0x8fd0f0 },
-	[INK_FAMILY + FAMILY_DROPOUT] = { "dropout", 0xffaabb, 0xf2a0b1 },
-	[INK_FAMILY + FAMILY_MERGE] = { "merge", 0x44bb99, 0x44bb99 },
-	[INK_FAMILY + FAMILY_RESHAPE] = { "reshape", 0xfafafa, 0x8b93a1 },
-	[INK_FAMILY + FAMILY_RECURRENT] = { "recurrent", 0xbbcc33, 0xb6c632 },
+	[INK_FAMILY + FAMILY_DROPOUT] = { "dropout", 0xfd90ab, 0xff8c97 },
+	[INK_FAMILY + FAMILY_MERGE] = { "merge", 0x33a58a, 0x34d2ae },
+	[INK_FAMILY + FAMILY_RESHAPE] = { "reshape", 0xfcfff7, 0x8ca2b8 },
+	[INK_FAMILY + FAMILY_RECURRENT] = { "recurrent", 0xb0d633, 0xb8cf40 },
 	[INK_FAMILY + FAMILY_EMBEDDING] = { "embedding", 0x9a7cff, 0x9a7cff },
-	[INK_FAMILY + FAMILY_OTHER] = { "other", 0xaaaa00, 0xaaaa22 },
+	[INK_FAMILY + FAMILY_OTHER] = { "other", 0xb39008, 0xb59537 },
 	[INK_LINE + 0] = { "line-0", 0x2f6db5, 0x6aa9f4 },
 	[INK_LINE + 1] = { "line-1", 0xd1480f, 0xff8a4c },
 	[INK_LINE + 2] = { "line-2", 0x228833, 0x5cc96f },

@@ -242,11 +242,13 @@ static void draw_bulk(const struct layout *l)
 
 /* ---- plates --------------------------------------------------------------------------------------------- */
 
-/* At least its number of copies; room for that is in the layout. */
+/* At least its number of copies; room for that is in the layout. Names keep a little away from their neighbours: they
+ * may be shown in a wider typeface than the one that is measured. */
 static const char *plate_name(const struct layout *l, const struct plate *b, const struct font *f, double room)
 {
 	const char *name = b->group >= 0 ? l->p.g->groups[b->group].block : "", *text;
 
+	room /= 1.12;
 	if (b->count == 1)
 		return room < 5 * f->size && text_width(name, f) > room ? "" : text_fit(l->c, name, f, room);
 	text = arena_printf(canvas_arena(l->c), "%s " TIMES "%d", name, b->count);

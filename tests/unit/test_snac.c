@@ -436,7 +436,7 @@ static void colours_can_be_told_apart(void **state)
 					for (int j = 0; j < 3; j++)
 						d += (a[j] - b[j]) * (a[j] - b[j]);
 					least = fmin(least, sqrt(d));
-					if (sqrt(d) < 9)
+					if (sqrt(d) < 15)
 						fail_msg("%s and %s: %.1f (%d, dark %d)", p->name, q->name, sqrt(d),
 							 kind, dark);
 				}
