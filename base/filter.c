@@ -273,7 +273,7 @@ static struct node *call(struct reader *r, const struct function *f)
 	return f->two ? all : of_one(r, f->one, all);
 }
 
-/* A word that stands before "(" is a function, unless it is a name. */
+/* A function, known(), or a name. */
 static struct node *word(struct reader *r)
 {
 	size_t n = word_length(r->s);
