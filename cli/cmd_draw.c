@@ -262,30 +262,6 @@ static int check(const struct drawing *d, struct err *e)
 	return 0;
 }
 
-/* Large chips are for one model, and for two that are short enough to be compared side by side. */
-static enum snac_size size_for(const struct drawing *d)
-{
-	const struct flags *f = d->c->flags;
-	int layers = 0;
-
-	for (int i = 0; i < d->n; i++)
-		layers = d->models[i].graph->n_nodes > layers ? d->models[i].graph->n_nodes : layers;
-	if (f->size != SIZE_AUTO)
-		return (enum snac_size)(f->size - SIZE_FIRST);
-	if (f->diff)
-		return layers <= 40 ? SNAC_LARGE : SNAC_MEDIUM;
-	return d->n == 1 ? SNAC_LARGE : d->n <= 12 && !f->vertical ? SNAC_MEDIUM : SNAC_SMALL;
-}
-
-static struct canvas *draw_diff(struct drawing *d, const struct snac_style *style)
-{
-	const struct flags *f = d->c->flags;
-	const struct model_diff *m = model_diff(d->models[0].graph, d->models[1].graph, d->related, d->c->arena);
-	struct snac_diff_opts o = { *style, d->models[0].name, d->models[1].name, f->legend };
-
-	return snac_diff_draw(m, &o, d->c->arena);
-}
-
 /* The width of the terminal, or of what is piped on. */
 static int columns(const struct flags *f)
 {
@@ -304,13 +280,42 @@ static double width_for(const struct drawing *d)
 	return f->output.n || f->as != VIEW_SNAC || f->diff ? f->width : columns(f) * COLUMN;
 }
 
+/* Large chips are for one model that fits, and for two that are short enough to be compared side by side. */
+static enum snac_size size_for(const struct drawing *d, double width)
+{
+	const struct flags *f = d->c->flags;
+	int layers = 0;
+
+	for (int i = 0; i < d->n; i++)
+		layers = d->models[i].graph->n_nodes > layers ? d->models[i].graph->n_nodes : layers;
+	if (f->size != SIZE_AUTO)
+		return (enum snac_size)(f->size - SIZE_FIRST);
+	if (f->diff)
+		return layers <= 40 ? SNAC_LARGE : SNAC_MEDIUM;
+	if (d->n == 1) /* a terminal makes the best of a large one */
+		return width > 0 && !f->vertical && f->output.n ? snac_size_for(d->models[0].graph, f->unfold, width)
+								: SNAC_LARGE;
+	return d->n <= 12 && !f->vertical ? SNAC_MEDIUM : SNAC_SMALL;
+}
+
+static struct canvas *draw_diff(struct drawing *d, const struct snac_style *style)
+{
+	const struct flags *f = d->c->flags;
+	const struct model_diff *m = model_diff(d->models[0].graph, d->models[1].graph, d->related, d->c->arena);
+	struct snac_diff_opts o = { *style, d->models[0].name, d->models[1].name, f->legend };
+
+	return snac_diff_draw(m, &o, d->c->arena);
+}
+
 static int draw(struct drawing *d, struct err *e)
 {
 	const struct flags *f = d->c->flags;
-	struct sheet_opts o = { .style = { .size = size_for(d), .unfold = f->unfold, .vertical = f->vertical },
-				.width = d->n == 1 ? 0 : width_for(d),
-				.legend = f->legend,
-				.searched = d->searched };
+	struct sheet_opts o = {
+		.style = { .size = size_for(d, width_for(d)), .unfold = f->unfold, .vertical = f->vertical },
+		.width = d->n == 1 ? 0 : width_for(d),
+		.legend = f->legend,
+		.searched = d->searched
+	};
 	struct graph_view_opts g = { d->models[0].name, f->unfold };
 
 	if (find_against(d, &o.against, e) < 0)

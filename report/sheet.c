@@ -141,6 +141,7 @@ static double names_width(const struct sheet *s, double most)
 
 static void lay_out(struct sheet *s)
 {
+	s->key.upright = s->style.vertical;
 	for (int i = 0; i < s->n; i++) {
 		s->style.largest = fmax(s->style.largest, snac_largest(s->models[i].graph));
 		snac_kinds(s->models[i].graph, s->key.used);

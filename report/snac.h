@@ -40,6 +40,9 @@ double snac_largest(const struct graph *g);
 
 struct canvas *snac_draw(const struct graph *g, const struct snac_style *style, struct arena *a);
 
+/* The largest size in which a row is at most so wide, if need be with narrower chips; small if none is. */
+enum snac_size snac_size_for(const struct graph *g, bool unfold, double width);
+
 /* The kinds that occur, marked in used[LAYER_KIND_COUNT]; NULL graph: all. */
 void snac_kinds(const struct graph *g, bool used[LAYER_KIND_COUNT]);
 /* Symbol, colour and name of every used kind, in lines of at most `width`. */

@@ -217,6 +217,24 @@ void layout_begin(struct layout *l, const struct graph *g, const struct snac_sty
 	layout_across(l);
 }
 
+enum snac_size snac_size_for(const struct graph *g, bool unfold, double width)
+{
+	enum snac_size size = SNAC_LARGE;
+
+	for (; size > SNAC_SMALL; size--) {
+		struct snac_style style = { .size = size, .unfold = unfold, .width = width };
+		struct layout l;
+		bool fits;
+
+		layout_begin(&l, g, &style);
+		fits = l.length <= width + 0.01; /* it was squeezed to be just so wide */
+		layout_release(&l);
+		if (fits)
+			break;
+	}
+	return size;
+}
+
 void layout_release(struct layout *l)
 {
 	plan_release(&l->p);

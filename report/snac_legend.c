@@ -83,13 +83,14 @@ static void draw_skip(struct canvas *c, double x, double y)
 }
 
 static const struct mark {
-	const char *text;
+	const char *text, *upright; /* upright NULL: the same */
 	void (*draw)(struct canvas *c, double x, double y);
 } marks[] = {
-	{ "higher: larger output", draw_growth },
-	{ "bar below: parameters, each step 10 times as many", draw_decades },
-	{ "copies in a row", draw_copies },
-	{ "reads an earlier layer", draw_skip },
+	{ "higher: larger output", "wider: larger output", draw_growth },
+	{ "bar below: parameters, each step 10 times as many", "bar beside: parameters, each step 10 times as many",
+	  draw_decades },
+	{ "copies in a row", NULL, draw_copies },
+	{ "reads an earlier layer", NULL, draw_skip },
 };
 enum { MARKS = sizeof marks / sizeof *marks };
 
@@ -134,13 +135,15 @@ static int flow_all(struct flow *f, const struct legend *l)
 	f->line += f->x > 0;
 	f->x = 0;
 	for (int i = 0; i < MARKS; i++) {
+		const char *text = l->upright && marks[i].upright ? marks[i].upright : marks[i].text;
+
 		if ((marks[i].draw == draw_copies && !l->copies) || (marks[i].draw == draw_skip && !l->skips))
 			continue;
-		flow_next(f, item_width(marks[i].text, MARK), &x, &y);
+		flow_next(f, item_width(text, MARK), &x, &y);
 		if (!f->c)
 			continue;
 		marks[i].draw(f->c, x, y);
-		canvas_text(f->c, x + MARK + 6, y + 13, legend_font, marks[i].text);
+		canvas_text(f->c, x + MARK + 6, y + 13, legend_font, text);
 	}
 	return f->line + 1;
 }

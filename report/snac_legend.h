@@ -11,6 +11,7 @@ struct canvas;
 struct legend {
 	bool used[LAYER_KIND_COUNT];
 	bool copies, skips; /* there are folded copies; connections that reach over layers */
+	bool upright;       /* the charts are columns */
 };
 
 double legend_height(const struct legend *l, double width);

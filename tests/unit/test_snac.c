@@ -54,7 +54,8 @@ static const char *const models[] = {
 	/* wide labels side by side */
 	"{'input': [3, 300, 300], 'classes': 3, 'layers': [{'conv2d': {'filters': 1024, 'kernel': [11, 13], 'stride': "
 	"1}}, "
-	"{'conv2d': {'filters': 2048, 'kernel': [101, 103]}}, {'conv2d': {'filters': 1000, 'kernel': 11, 'stride': 3}}, "
+	"{'conv2d': {'filters': 2048, 'kernel': [101, 103]}}, {'conv2d': {'filters': 1000, 'kernel': 11, 'stride': "
+	"3}}, "
 	"{'maxpool2d': {'size': [14, 12], 'stride': 10}}, {'dropout': {'rate': 0.125}}, {'dropout': {'rate': 0.0625}}, "
 	"'globalavgpool', {'dense': {'units': 10000}}, {'dense': {'units': 65536}}, {'dense': {'units': 3}}]}",
 };
@@ -327,6 +328,27 @@ static void fits_a_width(void **state)
 	}
 }
 
+/* The size that is chosen for a width is the largest that fits. */
+static void size_for_a_width(void **state)
+{
+	struct bench *b = *state;
+
+	for (int m = 0; m < MODELS; m++)
+		for (double width = 20; width < 2000; width *= 1.3) {
+			enum snac_size size = snac_size_for(b->g[m], false, width);
+
+			for (int k = 0; k < SNAC_SIZE_COUNT; k++) {
+				struct snac_style style = { .size = (enum snac_size)k, .width = width };
+				double drawn_width = canvas_width(snac_draw(b->g[m], &style, b->a)); /* rounded up */
+
+				if (k <= (int)size ? drawn_width > ceil(width) + 1 && k > SNAC_SMALL
+						   : drawn_width <= floor(width))
+					fail_msg("model %d, width %g: size %d was chosen, %d is %g wide", m, width,
+						 (int)size, k, drawn_width);
+			}
+		}
+}
+
 static void count_titles(void *arg, const char *name)
 {
 	*(int *)arg += strcmp(name, "title") == 0;
@@ -465,6 +487,7 @@ int main(void)
 		cmocka_unit_test(large_networks),
 		cmocka_unit_test(small_ones_are_cheap),
 		cmocka_unit_test(fits_a_width),
+		cmocka_unit_test(size_for_a_width),
 		cmocka_unit_test(svg_is_well_formed),
 		cmocka_unit_test(legend_has_every_kind),
 		cmocka_unit_test(colours_can_be_told_apart),
