@@ -328,40 +328,118 @@ static double column_mid(const struct columns *k, int i)
 	return MARGIN + k->left + (i % k->per_band) * k->width + k->axis;
 }
 
-/* Accuracy of every model and the best so far, as a line of steps. */
-static void draw_progress(const struct columns *k, double top, int first, int n)
-{
-	struct sheet *s = k->s;
-	double least = INFINITY, most = -INFINITY, best = -INFINITY, before = 0, h = PROGRESS - 22;
-	struct font f = { 9, ANCHOR_END, false, false, INK_MUTED };
+/* ---- accuracies in the order of a search ------------------------------------------------------------------ */
 
+enum { WINDOW = 7 };
+
+struct progress {
+	const struct columns *k;
+	double top, height, least, most; /* of the accuracies */
+};
+
+static double progress_y(const struct progress *p, double v)
+{
+	return p->top + p->height - (p->most > p->least ? (v - p->least) / (p->most - p->least) * (p->height - 6) : 0);
+}
+
+static void find_range(struct progress *p)
+{
+	const struct sheet *s = p->k->s;
+
+	p->least = INFINITY;
+	p->most = -INFINITY;
 	for (int i = 0; i < s->n; i++)
 		if (!isnan(s->models[i].accuracy)) {
-			least = fmin(least, s->models[i].accuracy);
-			most = fmax(most, s->models[i].accuracy);
+			p->least = fmin(p->least, s->models[i].accuracy);
+			p->most = fmax(p->most, s->models[i].accuracy);
 		}
+}
+
+/* Mean and standard deviation of the accuracies around model i; false if there are fewer than three. */
+static bool around(const struct sheet *s, int i, double *mean, double *sd)
+{
+	double sum = 0, squares = 0;
+	int n = 0;
+
+	for (int k = i - WINDOW / 2; k <= i + WINDOW / 2; k++)
+		if (k >= 0 && k < s->n && !isnan(s->models[k].accuracy)) {
+			sum += s->models[k].accuracy;
+			squares += s->models[k].accuracy * s->models[k].accuracy;
+			n++;
+		}
+	*mean = n ? sum / n : 0;
+	*sd = n ? sqrt(fmax(squares / n - *mean * *mean, 0)) : 0;
+	return n >= 3;
+}
+
+/* Moving mean, and one standard deviation on either side. */
+static bool paint_mean(const struct progress *p, int first, int n)
+{
+	struct point *mean = ARENA_ARRAY(canvas_arena(p->k->s->c), struct point, n + 1);
+	double low, high, m, sd;
+	struct item *band;
+
+	for (int i = 0; i < n; i++)
+		if (!around(p->k->s, first + i, &m, &sd))
+			return false;
+	band = canvas_path(p->k->s->c, INK_LINE, (struct pen){ INK_NONE, 0, DASH_NONE });
+	band->opacity = 0.14;
+	for (int i = 0; i < 2 * n; i++) { /* there along the upper edge, back along the lower one */
+		int at = i < n ? i : 2 * n - 1 - i;
+
+		around(p->k->s, first + at, &m, &sd);
+		low = fmax(m - sd, p->least);
+		high = fmin(m + sd, p->most);
+		(i ? path_line : path_move)(p->k->s->c, column_mid(p->k, first + at),
+					    progress_y(p, i < n ? high : low));
+		mean[at] = (struct point){ column_mid(p->k, first + at), progress_y(p, m) };
+	}
+	path_close(p->k->s->c);
+	canvas_polyline(p->k->s->c, mean, n, (struct pen){ INK_LINE, 1, DASH_DASHED });
+	return true;
+}
+
+/* The best so far as a line of steps; a disc for every model. */
+static void paint_best(const struct progress *p, int first, int n)
+{
+	const struct sheet *s = p->k->s;
+	const struct pen pen = { INK_ACCENT, 1.5, DASH_NONE };
+	double best = -INFINITY, before = column_mid(p->k, first) - p->k->axis;
+
 	for (int i = 0; i < first; i++)
 		best = fmax(best, isnan(s->models[i].accuracy) ? best : s->models[i].accuracy);
-	canvas_textf(s->c, MARGIN + k->left - 8, top + 9, f, "%.1f %%", 100 * most);
-	canvas_textf(s->c, MARGIN + k->left - 8, top + h + 3, f, "%.1f %%", 100 * least);
-	canvas_line(s->c, MARGIN + k->left, top + h + 6, MARGIN + k->left + n * k->width, top + h + 6, rule);
 	for (int i = first; i < first + n; i++) {
-		double x = column_mid(k, i), v = s->models[i].accuracy, now = fmax(best, isnan(v) ? best : v);
-		double scale = most > least ? (h - 6) / (most - least) : 0;
+		double x = column_mid(p->k, i), v = s->models[i].accuracy, now = isnan(v) ? best : fmax(best, v);
 
-#define AT(value) (top + h - ((value)-least) * scale)
-		if (isfinite(best)) {
-			canvas_line(s->c, i == first ? x - k->axis : before, AT(best), x, AT(best),
-				    (struct pen){ INK_ACCENT, 1.5, DASH_NONE });
-			if (now > best)
-				canvas_line(s->c, x, AT(best), x, AT(now), (struct pen){ INK_ACCENT, 1.5, DASH_NONE });
-		}
+		if (isfinite(best))
+			canvas_line(s->c, before, progress_y(p, best), x, progress_y(p, best), pen);
+		if (isfinite(best) && now > best)
+			canvas_line(s->c, x, progress_y(p, best), x, progress_y(p, now), pen);
+		if (!isnan(v))
+			canvas_disc(s->c, x, progress_y(p, v), 2.6, v == now ? INK_ACCENT : INK_MUTED);
 		best = now;
 		before = x;
-		if (!isnan(v))
-			canvas_disc(s->c, x, AT(v), 2.6, v == best ? INK_ACCENT : INK_MUTED);
-#undef AT
 	}
+}
+
+static void draw_progress(const struct columns *k, double top, int first, int n)
+{
+	struct progress p = { .k = k, .top = top, .height = PROGRESS - 22 };
+	struct font f = { 9, ANCHOR_END, false, false, INK_MUTED };
+	struct sheet *s = k->s;
+	double left = MARGIN + k->left, base = top + p.height;
+
+	find_range(&p);
+	canvas_textf(s->c, left - 8, top + 9, f, "%.1f %%", 100 * p.most);
+	canvas_textf(s->c, left - 8, base + 3, f, "%.1f %%", 100 * p.least);
+	canvas_line(s->c, left, base + 6, left + n * k->width, base + 6, rule);
+	if (paint_mean(&p, first, n)) {
+		f.ink = INK_LINE;
+		canvas_textf(s->c, left - 8, top + 46, f, "mean of %d", WINDOW);
+	}
+	f.ink = INK_ACCENT;
+	canvas_text(s->c, left - 8, top + 34, f, "best so far");
+	paint_best(&p, first, n);
 }
 
 static void draw_column(const struct columns *k, int i, double base)

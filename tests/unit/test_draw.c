@@ -309,6 +309,7 @@ static void tables_have_numbers(void **state)
 	o.style.vertical = o.searched = true;
 	c = sheet_draw(rows, 2, &o, a);
 	assert_true(has_text(c, "run-") && has_text(c, "12") && has_text(c, "90.0") && has_text(c, "87.5"));
+	assert_true(has_text(c, "best so far") && !has_text(c, "mean of 7")); /* of two there is no mean */
 	assert_true(canvas_height(c) > canvas_width(c) / 2);
 }
 
