@@ -3,6 +3,7 @@
 
 #include <lapacke.h>
 #include <math.h>
+#include <stdbool.h>
 #include <string.h>
 
 #include "base/mem.h"
@@ -124,6 +125,8 @@ out:
 	return rc;
 }
 
+enum { MANY = 256 }; /* points that are worth a team of threads */
+
 /* ---- SMACOF --------------------------------------------------------------------------------------------- */
 
 /* The Guttman transform of x: (1/n) B(X) X. Returns the raw stress of x, twice. Rows are independent, so that threads
@@ -132,7 +135,7 @@ static double transform(double (*out)[2], const double (*x)[2], const double *d,
 {
 	double sum = 0;
 
-#pragma omp parallel for schedule(static)
+#pragma omp parallel for schedule(static) if (n >= MANY)
 	for (int i = 0; i < n; i++) {
 		const double *want = d + (size_t)i * (size_t)n;
 		double u = 0, v = 0, stress = 0;
@@ -167,32 +170,41 @@ double mds_stress(const double (*x)[2], const double *d, int n)
 	return sum;
 }
 
-double mds_stress1(double raw, const double *d, int n)
+static double sum_of_squares(const double *d, int n)
 {
 	double sum = 0;
 
 	for (int i = 0; i < n; i++)
 		for (int j = 0; j < i; j++)
 			sum += d[(size_t)i * (size_t)n + (size_t)j] * d[(size_t)i * (size_t)n + (size_t)j];
+	return sum;
+}
+
+double mds_stress1(double raw, const double *d, int n)
+{
+	double sum = sum_of_squares(d, n);
+
 	return sum > 0 ? sqrt(raw / sum) : 0;
 }
 
 enum { STEPS_MAX = 3000 };
 
-double mds_smacof(double (*x)[2], const double *d, int n, int *steps)
+/* Stress below these shares of the sum of squares is rounding, and nothing that a start at random could better. */
+static const double nothing = 1e-24, next_to_nothing = 1e-12;
+
+/* Until the stress falls by less than `least` of itself. */
+static double descend(double (*x)[2], const double *d, int n, double least, int *steps)
 {
 	double(*next)[2] = mem_new((size_t)(n + 1) * sizeof *next), *row = mem_new((size_t)(n + 1) * sizeof *row);
-	double before = transform(next, (const double(*)[2])x, d, n, row), now;
+	double before = transform(next, (const double(*)[2])x, d, n, row), enough = nothing * sum_of_squares(d, n);
 	int k = 0;
 
-	for (; k < STEPS_MAX && before > 0; k++) {
-		double(*moved)[2] = next;
+	for (; k < STEPS_MAX && before > enough; k++) {
 		double was = before;
 
-		memcpy(x, moved, (size_t)n * sizeof *x);
-		now = transform(next, (const double(*)[2])x, d, n, row);
-		before = now;
-		if (!(was - now > 1e-6 * was))
+		memcpy(x, next, (size_t)n * sizeof *x);
+		before = transform(next, (const double(*)[2])x, d, n, row);
+		if (!(was - before > least * was))
 			break;
 	}
 	if (steps)
@@ -202,7 +214,12 @@ double mds_smacof(double (*x)[2], const double *d, int n, int *steps)
 	return before / 2;
 }
 
-/* Points at random, as far apart as the distances say. */
+double mds_smacof(double (*x)[2], const double *d, int n, int *steps)
+{
+	return descend(x, d, n, 1e-6, steps);
+}
+
+/* Points at random: about as far apart as the distances say, or in a heap, from where they end elsewhere. */
 static void scatter(double (*x)[2], const double *d, int n, uint64_t seed)
 {
 	struct rng r;
@@ -213,31 +230,128 @@ static void scatter(double (*x)[2], const double *d, int n, uint64_t seed)
 	rng_init(&r, seed, PURPOSE_SAMPLE);
 	for (int i = 0; i < n; i++)
 		for (int k = 0; k < 2; k++)
-			x[i][k] = size * rng_normal(&r);
+			x[i][k] = (seed % 2 ? 0.01 : 1) * size * rng_normal(&r);
 }
 
-/* Fewer for many points: there the classical start is hard to beat, and a start is dear. */
+/* As many as take about the same time for any number of points. */
 static int random_starts(int n)
 {
-	return n <= 100 ? 32 : n <= 300 ? 8 : n <= 600 ? 4 : 2;
+	double many = 1e6 / ((double)n * n);
+
+	return many > 100 ? 100 : many < 2 ? 2 : (int)many;
 }
+
+enum { FINISH = 24 };
+static const double at_last = 1e-10; /* where starts that have almost converged part */
+
+/* The places of the least entries of v[n], the least first; returns their number. */
+static int least_of(int out[FINISH], const double *v, int n)
+{
+	int found = 0;
+
+	for (int i = 0; i < n; i++) {
+		int k = found;
+
+		for (; k > 0 && v[i] < v[out[k - 1]]; k--)
+			if (k < FINISH)
+				out[k] = out[k - 1];
+		if (k < FINISH)
+			out[k] = i;
+		found += found < FINISH;
+	}
+	return found;
+}
+
+/* Replaces x by the best of the random starts, if that is better. Each start is its own, the best ones are followed
+ * farther; of equals the first counts. */
+static double try_starts(double (*x)[2], const double *d, int n, double best)
+{
+	int starts = random_starts(n), list[FINISH], finish;
+	double *stress = mem_new((size_t)starts * sizeof *stress);
+	double(*trial)[2] = mem_new((size_t)starts * (size_t)n * sizeof *trial);
+
+#pragma omp parallel for schedule(dynamic) if (n < MANY)
+	for (int i = 0; i < starts; i++) {
+		scatter(trial + (size_t)i * (size_t)n, d, n, (uint64_t)i + 1);
+		stress[i] = mds_smacof(trial + (size_t)i * (size_t)n, d, n, NULL);
+	}
+	finish = least_of(list, stress, starts);
+#pragma omp parallel for schedule(dynamic) if (n < MANY)
+	for (int k = 0; k < finish; k++)
+		stress[list[k]] = descend(trial + (size_t)list[k] * (size_t)n, d, n, at_last, NULL);
+	for (int k = 0; k < finish; k++)
+		if (stress[list[k]] < best * (1 - 1e-9)) {
+			best = stress[list[k]];
+			memcpy(x, trial + (size_t)list[k] * (size_t)n, (size_t)n * sizeof *x);
+		}
+	mem_free(trial);
+	mem_free(stress);
+	return best;
+}
+
+static double point_stress(const double at[2], int point, const double (*x)[2], const double *to, int n)
+{
+	double sum = 0;
+
+	for (int j = 0; j < n; j++) {
+		double dx = at[0] - x[j][0], dy = at[1] - x[j][1], gap = sqrt(dx * dx + dy * dy) - to[j];
+
+		sum += j == point ? 0 : gap * gap;
+	}
+	return sum;
+}
+
+/* A point that is caught on the wrong side of others cannot leave step by step: each is tried at the places of others
+ * and across the middle. Returns whether any moved. */
+static bool relocate(double (*x)[2], const double *d, int n)
+{
+	int stride = n / 100 + 1;
+	bool any = false;
+
+	for (int i = 0; i < n; i++) {
+		const double *to = d + (size_t)i * (size_t)n;
+		double now = point_stress(x[i], i, (const double(*)[2])x, to, n), best = now,
+		       at[2] = { x[i][0], x[i][1] };
+
+		for (int k = i % stride; k < n; k += stride) {
+			double other[2] = { k == i ? -x[i][0] : x[k][0], k == i ? -x[i][1] : x[k][1] };
+			double v = point_stress(other, i, (const double(*)[2])x, to, n);
+
+			if (v < best) {
+				best = v;
+				memcpy(at, other, sizeof at);
+			}
+		}
+		if (best < now * (1 - 1e-6)) {
+			memcpy(x[i], at, sizeof at);
+			any = true;
+		}
+	}
+	return any;
+}
+
+enum { ROUNDS_MAX = 20 };
 
 int mds_map(double (*x)[2], double (*classical)[2], const double *d, int n, double *stress, struct err *e)
 {
 	double(*trial)[2] = mem_new((size_t)(n + 1) * sizeof *trial), best, v;
+	double little = next_to_nothing * sum_of_squares(d, n);
 	int rc = -1;
 
 	TRY(mds_classical(x, d, n, e));
 	if (classical)
 		memcpy(classical, x, (size_t)n * sizeof *x);
 	best = mds_smacof(x, d, n, NULL);
-	for (int i = 0; i < random_starts(n) && n > 2 && best > 0; i++) {
-		scatter(trial, d, n, (uint64_t)i + 1);
-		v = mds_smacof(trial, d, n, NULL);
-		if (v < best * (1 - 1e-9)) {
-			best = v;
-			memcpy(x, trial, (size_t)n * sizeof *x);
-		}
+	if (best > little)
+		best = descend(x, d, n, at_last, NULL);
+	if (best > little)
+		best = try_starts(x, d, n, best);
+	for (int i = 0; i < ROUNDS_MAX && best > little; i++) {
+		memcpy(trial, x, (size_t)n * sizeof *x);
+		if (!relocate(trial, d, n) || !((v = descend(trial, d, n, at_last, NULL)) < best * (1 - 1e-9)))
+			break;
+		best = v;
+		memcpy(x, trial, (size_t)n * sizeof *x);
 	}
 	if (n)
 		principal(x, n);

@@ -210,7 +210,7 @@ static void aligned(void **state)
 /* ---- maps of a store ------------------------------------------------------------------------------------ */
 
 struct site {
-	const char *store, *cache;
+	const char *dir, *store, *cache;
 	struct arena *a;
 };
 
@@ -219,7 +219,8 @@ static int setup(void **state)
 	struct site *p = mem_new(sizeof *p);
 
 	p->a = arena_new();
-	p->store = arena_printf(p->a, "%s/a.db", temp_dir());
+	p->dir = arena_strdup(p->a, temp_dir());
+	p->store = arena_printf(p->a, "%s/a.db", p->dir);
 	p->cache = cache_path(p->store, p->a);
 	*state = p;
 	return 0;
@@ -298,13 +299,366 @@ static void every_metric(void **state)
 	}
 }
 
-int main(void)
+/* ---- the cache ------------------------------------------------------------------------------------------ */
+
+static int64_t pairs(int64_t n)
+{
+	return n * (n - 1) / 2;
+}
+
+/* How many different architectures the rows have, or finished rows. */
+static int models(const struct report *r, enum map_metric metric)
+{
+	int n = 0;
+
+	for (int i = 0; i < r->n_rows; i++) {
+		bool seen = metric == MAP_PREDICTIONS && r->rows[i].state != STATE_DONE;
+
+		for (int k = 0; k < i && metric != MAP_PREDICTIONS; k++)
+			seen |= strcmp(r->rows[i].hash, r->rows[k].hash) == 0;
+		n += !seen;
+	}
+	return n;
+}
+
+/* The row of a candidate in another report. */
+static int row_of(const struct report *r, int64_t candidate)
+{
+	for (int i = 0; i < r->n_rows; i++)
+		if (r->rows[i].candidate->id == candidate)
+			return i;
+	fail_msg("no row of candidate %lld", (long long)candidate);
+	return -1;
+}
+
+static double moved(const struct map *x, const struct report *rx, const struct map *y, const struct report *ry)
+{
+	double most = 0;
+
+	for (int i = 0; i < rx->n_rows; i++) {
+		int k = row_of(ry, rx->rows[i].candidate->id);
+
+		if (!isnan(x->x[i]))
+			most = fmax(most, hypot(x->x[i] - y->x[k], x->y[i] - y->y[k]));
+	}
+	return most;
+}
+
+static void only_new_pairs(void **state)
+{
+	struct site *p = *state;
+	struct report *r, *later;
+
+	more(p, "first", 24, 5);
+	for (int k = 0; k < MAP_METRIC_COUNT; k++) {
+		enum map_metric metric = (enum map_metric)k;
+		struct map *cold = map_of(p, metric, p->cache, &r), *bare = map_of(p, metric, NULL, &r), *warm;
+
+		assert_int_equal(cold->computed, pairs(models(r, metric)));
+		assert_true(same_places(cold, bare));
+		warm = map_of(p, metric, p->cache, &r);
+		assert_int_equal(warm->computed, 0);
+		assert_true(same_places(cold, warm));
+		assert_string_equal(cold->note, warm->note);
+	}
+	more(p, "second", 8, 6);
+	for (int k = 0; k < MAP_METRIC_COUNT; k++) {
+		enum map_metric metric = (enum map_metric)k;
+		struct map *old = map_of(p, metric, NULL, &r), *now = map_of(p, metric, p->cache, &later), *first;
+
+		(void)old;
+		first = map_of(p, metric, p->cache, &later);
+		assert_true(same_places(now, first) && first->computed == 0);
+		assert_true(now->n_placed > now->n_landmarks && now->n_landmarks > 0);
+		assert_true(now->computed > 0 && now->computed < pairs(models(later, metric)));
+		assert_true(strstr(now->note, "placed among them") != NULL);
+	}
+}
+
+static void old_ones_stay(void **state)
+{
+	struct site *p = *state;
+	struct report *r, *later, *last;
+	struct map *before[MAP_METRIC_COUNT], *after[MAP_METRIC_COUNT];
+	int n[MAP_METRIC_COUNT];
+
+	more(p, "first", 40, 8);
+	for (int k = 0; k < MAP_METRIC_COUNT; k++) {
+		before[k] = map_of(p, (enum map_metric)k, p->cache, &r);
+		n[k] = models(r, (enum map_metric)k);
+	}
+	more(p, "second", 12, 9);
+	for (int k = 0; k < MAP_METRIC_COUNT; k++) {
+		after[k] = map_of(p, (enum map_metric)k, p->cache, &later);
+		assert_int_equal(after[k]->computed, pairs(models(later, (enum map_metric)k)) - pairs(n[k]));
+		assert_true(moved(before[k], r, after[k], later) == 0);
+		assert_true(before[k]->stress == after[k]->stress);
+	}
+	more(p, "third", 100, 10); /* more than were laid out: all again, but turned to where they were */
+	for (int k = 0; k < MAP_METRIC_COUNT; k++) {
+		struct map *m = map_of(p, (enum map_metric)k, p->cache, &last);
+		double size = 0;
+
+		assert_true(m->n_landmarks == m->n_placed);
+		for (int i = 0; i < m->n; i++)
+			size = isnan(m->x[i]) ? size : fmax(size, hypot(m->x[i], m->y[i]));
+		assert_true(moved(before[k], r, m, last) < 2 * size);
+		assert_true(m->computed ==
+			    pairs(models(last, (enum map_metric)k)) - pairs(models(later, (enum map_metric)k)));
+	}
+}
+
+/* A placed model lies about where a common layout would have it: near to what it is near to. */
+static void placed_well(void **state)
+{
+	struct site *p = *state;
+	struct report *r;
+	struct map *m;
+	double apart = 0, gap = 0;
+
+	more(p, "first", 40, 18);
+	map_of(p, MAP_STRUCTURE, p->cache, &r);
+	more(p, "second", 12, 18); /* the same draws of models again: each lies on its twin */
+	m = map_of(p, MAP_STRUCTURE, p->cache, &r);
+	assert_true(m->n_placed == r->n_rows);
+	for (int i = 0; i < m->n; i++)
+		for (int k = 0; k < i; k++) {
+			bool twins = strcmp(r->rows[i].hash, r->rows[k].hash) == 0;
+
+			apart = fmax(apart, hypot(m->x[i] - m->x[k], m->y[i] - m->y[k]));
+			gap = twins ? fmax(gap, hypot(m->x[i] - m->x[k], m->y[i] - m->y[k])) : gap;
+		}
+	assert_true(apart > 0 && gap == 0);
+}
+
+static void spoil(const char *path, long at, int with)
+{
+	FILE *f = fopen(path, "r+b");
+
+	assert_non_null(f);
+	assert_int_equal(fseek(f, at, SEEK_SET), 0);
+	assert_int_equal(fputc(with, f), with);
+	fclose(f);
+}
+
+static long size_of(const char *path)
+{
+	struct stat st;
+
+	return stat(path, &st) == 0 ? (long)st.st_size : -1;
+}
+
+/* Whatever is done to the file, the map is the right one, and the next one is quick again. */
+static void check_spoiled(struct site *p, const struct map *wanted, const char *what)
+{
+	struct report *r;
+	struct map *m = map_of(p, MAP_LAYERS, p->cache, &r);
+
+	if (!same_places(m, wanted))
+		fail_msg("%s: another map", what);
+	m = map_of(p, MAP_LAYERS, p->cache, &r);
+	if (!same_places(m, wanted) || m->computed)
+		fail_msg("%s: the next map is not from the cache", what);
+}
+
+static void damaged(void **state)
+{
+	struct site *p = *state;
+	struct report *r;
+	struct map *wanted, *m;
+	char command[512];
+	struct rng g;
+
+	more(p, "first", 20, 5);
+	wanted = map_of(p, MAP_LAYERS, NULL, &r);
+	rng_init(&g, test_seed(), 9);
+	check_spoiled(p, wanted, "new");
+	for (int round = 0; round < 60; round++) {
+		long size = size_of(p->cache), at = (long)rng_below(&g, (uint32_t)size);
+
+		spoil(p->cache, at, (int)rng_below(&g, 256));
+		check_spoiled(p, wanted, arena_printf(p->a, "byte %ld of %ld", at, size));
+	}
+	assert_int_equal(truncate(p->cache, size_of(p->cache) / 2), 0);
+	check_spoiled(p, wanted, "half");
+	assert_int_equal(truncate(p->cache, 0), 0);
+	check_spoiled(p, wanted, "empty");
+	temp_text(p->dir, "a.db.cache", "this is no database, and long enough to be seen as something else");
+	m = map_of(p, MAP_LAYERS, p->cache, &r);
+	assert_true(same_places(m, wanted) && strstr(m->note, "a.db.cache.damaged"));
+	check_spoiled(p, wanted, "text");
+	snprintf(command, sizeof command, "cp '%s' '%s'", p->store, p->cache); /* a store is no cache */
+	assert_int_equal(system(command), 0);
+	check_spoiled(p, wanted, "of another program");
+	assert_int_equal(unlink(p->cache), 0);
+	assert_int_equal(mkdir(p->cache, 0777), 0);
+	m = map_of(p, MAP_LAYERS, p->cache, &r);
+	assert_true(same_places(m, wanted) && strstr(m->note, "not kept"));
+	assert_int_equal(rmdir(p->cache), 0);
+	m = map_of(p, MAP_LAYERS, "/nonexistent/folder/a.cache", &r);
+	assert_true(same_places(m, wanted) && strstr(m->note, "not kept"));
+}
+
+/* The cache of another store under this one's name: what it knows is not here. */
+static void of_another_store(void **state)
+{
+	struct site *p = *state, other = { .a = p->a };
+	struct report *r;
+	struct map *wanted;
+
+	other.store = arena_printf(p->a, "%s/b.db", temp_dir());
+	more(p, "first", 20, 5);
+	more(&other, "first", 25, 77);
+	wanted = map_of(p, MAP_STRUCTURE, NULL, &r);
+	map_of(&other, MAP_STRUCTURE, p->cache, &r);
+	assert_true(same_places(map_of(p, MAP_STRUCTURE, p->cache, &r), wanted));
+	assert_true(same_places(map_of(p, MAP_STRUCTURE, p->cache, &r), wanted));
+}
+
+static void two_at_once(void **state)
+{
+	struct site *p = *state;
+	struct report *r;
+	struct map *wanted, *m;
+	pid_t child[4];
+
+	more(p, "first", 24, 5);
+	wanted = map_of(p, MAP_LAYERS, NULL, &r);
+	for (int i = 0; i < 4; i++) {
+		child[i] = fork();
+		if (child[i] == 0) { /* no threads were started here: the layers' map uses none before */
+			omp_set_num_threads(1);
+			_exit(same_places(map_of(p, MAP_LAYERS, p->cache, &r), wanted) ? 0 : 1);
+		}
+	}
+	for (int i = 0; i < 4; i++) {
+		int status;
+
+		assert_int_equal(waitpid(child[i], &status, 0), child[i]);
+		assert_true(WIFEXITED(status) && WEXITSTATUS(status) == 0);
+	}
+	m = map_of(p, MAP_LAYERS, p->cache, &r);
+	assert_true(same_places(m, wanted) && m->computed == 0);
+}
+
+static void threads_change_nothing(void **state)
+{
+	struct site *p = *state;
+	struct report *r;
+	int most = omp_get_max_threads();
+
+	more(p, "first", 30, 12);
+	for (int k = 0; k < MAP_METRIC_COUNT; k++) {
+		struct map *one, *two;
+
+		omp_set_num_threads(1);
+		one = map_of(p, (enum map_metric)k, NULL, &r);
+		omp_set_num_threads(2);
+		two = map_of(p, (enum map_metric)k, NULL, &r);
+		assert_true(same_places(one, two));
+	}
+	omp_set_num_threads(most);
+}
+
+/* Part of a store is shown where the whole is. */
+static void one_study(void **state)
+{
+	struct site *p = *state;
+	struct report *all, *part;
+	struct map *whole, *m;
+	struct store *s;
+
+	more(p, "first", 20, 5);
+	more(p, "second", 10, 6);
+	whole = map_of(p, MAP_STRUCTURE, p->cache, &all);
+	OK(store_open(&s, p->store, STORE_READ, &bad));
+	OK(report_gather(&part, s, &(struct gather_opts){ .study = 2 }, p->a, &bad));
+	OK(map_models(&m, part, MAP_STRUCTURE, p->cache, p->a, &bad));
+	store_close(s);
+	assert_true(part->n_rows < all->n_rows && m->computed == 0);
+	assert_true(moved(m, part, whole, all) == 0);
+	/* and the other way round: what is not shown is looked up in the store */
+	unlink(p->cache);
+	OK(store_open(&s, p->store, STORE_READ, &bad));
+	OK(report_gather(&part, s, &(struct gather_opts){ .study = 1 }, p->a, &bad));
+	OK(map_models(&m, part, MAP_STRUCTURE, p->cache, p->a, &bad));
+	store_close(s);
+	more(p, "third", 5, 7);
+	OK(store_open(&s, p->store, STORE_READ, &bad));
+	OK(report_gather(&part, s, &(struct gather_opts){ .study = 3 }, p->a, &bad));
+	OK(map_models(&m, part, MAP_STRUCTURE, p->cache, p->a, &bad));
+	store_close(s);
+	assert_true(m->n_placed == part->n_rows && m->n_landmarks < part->n_rows);
+	assert_true(m->computed > 0);
+}
+
+static void landmarks(void **state)
+{
+	struct site *p = *state;
+	struct report *r, *later;
+	struct map *cold, *warm;
+
+	more(p, "first", 1150, 5);
+	cold = map_of(p, MAP_PREDICTIONS, p->cache, &r);
+	assert_true(models(r, MAP_PREDICTIONS) > MAP_WHOLE);
+	assert_int_equal(cold->n_landmarks, MAP_SETTLED);
+	assert_true(cold->n_placed > MAP_WHOLE);
+	assert_true(cold->computed < (int64_t)MAP_SETTLED * models(r, MAP_PREDICTIONS));
+	warm = map_of(p, MAP_PREDICTIONS, p->cache, &r);
+	assert_true(same_places(cold, warm) && warm->computed == 0);
+	more(p, "second", 6, 6);
+	warm = map_of(p, MAP_PREDICTIONS, p->cache, &later);
+	assert_int_equal(warm->computed, (int64_t)MAP_SETTLED * (warm->n_placed - cold->n_placed));
+	assert_true(moved(cold, r, warm, later) == 0);
+}
+
+/* ---- for scikit-learn ----------------------------------------------------------------------------------- */
+
+static int dump(int count)
+{
+	static double d[16 * MOST * MOST];
+	double x[4 * MOST][2], stress;
+	struct rng r;
+
+	rng_init(&r, test_seed(), 20);
+	for (int i = 0; i < count; i++) {
+		int n = 5 + (int)rng_below(&r, i % 8 ? MOST : 2 * MOST), kind = i % 3;
+
+		space_between(d, n, 2 + (int)rng_below(&r, 9), &r);
+		for (int a = 0; a < n; a++)
+			for (int b = 0; b < a && kind; b++) /* shares and counts, as between models */
+				d[a * n + b] = d[b * n + a] = kind == 1 ? tanh(d[a * n + b]) : floor(3 * d[a * n + b]);
+		if (mds_map(x, NULL, d, n, &stress, &bad) < 0)
+			return 1;
+		printf("{\"n\": %d, \"stress\": %.17g, \"d\": [", n, stress);
+		for (int k = 0; k < n * n; k++)
+			printf("%s%.17g", k ? ", " : "", d[k]);
+		puts("]}");
+	}
+	return 0;
+}
+
+int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(exact_in_a_plane), cmocka_unit_test(placing_is_exact),
-		cmocka_unit_test(degenerate),       cmocka_unit_test(stress_never_rises),
-		cmocka_unit_test(aligned),          cmocka_unit_test_setup_teardown(every_metric, setup, teardown),
+		cmocka_unit_test(exact_in_a_plane),
+		cmocka_unit_test(placing_is_exact),
+		cmocka_unit_test(degenerate),
+		cmocka_unit_test(stress_never_rises),
+		cmocka_unit_test(aligned),
+		cmocka_unit_test_setup_teardown(two_at_once, setup, teardown),
+		cmocka_unit_test_setup_teardown(every_metric, setup, teardown),
+		cmocka_unit_test_setup_teardown(only_new_pairs, setup, teardown),
+		cmocka_unit_test_setup_teardown(old_ones_stay, setup, teardown),
+		cmocka_unit_test_setup_teardown(placed_well, setup, teardown),
+		cmocka_unit_test_setup_teardown(damaged, setup, teardown),
+		cmocka_unit_test_setup_teardown(of_another_store, setup, teardown),
+		cmocka_unit_test_setup_teardown(threads_change_nothing, setup, teardown),
+		cmocka_unit_test_setup_teardown(one_study, setup, teardown),
+		cmocka_unit_test_setup_teardown(landmarks, setup, teardown),
 	};
 
+	if (argc > 2 && strcmp(argv[1], "--dump") == 0)
+		return dump(atoi(argv[2]));
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
