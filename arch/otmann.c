@@ -498,7 +498,7 @@ double otmann_distance(const struct otmann *x, const struct otmann *y, const str
 		i = i_end;
 		k = k_end;
 	}
-	return sum;
+	return sum > 10 * tiny ? sum : 0; /* rounding */
 }
 
 double otmann_normalised(const struct otmann *x, const struct otmann *y, const struct otmann_cost *c)

@@ -29,8 +29,8 @@ static void fix_signs(double (*x)[2], int n)
 		for (int i = 0; i < n; i++)
 			if (fabs(x[i][k]) > fabs(most) * (1 + 1e-9))
 				most = x[i][k];
-		for (int i = 0; i < n && most < 0; i++)
-			x[i][k] = -x[i][k];
+		for (int i = 0; i < n; i++) /* and no -0 */
+			x[i][k] = most < 0 ? 0 - x[i][k] : x[i][k] + 0.0;
 	}
 }
 
@@ -125,7 +125,7 @@ out:
 	return rc;
 }
 
-enum { MANY = 256 }; /* points that are worth a team of threads */
+enum { MANY = 512 }; /* points that are worth a team of threads */
 
 /* ---- SMACOF --------------------------------------------------------------------------------------------- */
 
@@ -192,6 +192,14 @@ enum { STEPS_MAX = 3000 };
 /* Stress below these shares of the sum of squares is rounding, and nothing that a start at random could better. */
 static const double nothing = 1e-24, next_to_nothing = 1e-12;
 
+/* So that thousands of points take seconds. */
+static int steps_most(int n)
+{
+	double most = 3e8 / ((double)n * n);
+
+	return most > STEPS_MAX ? STEPS_MAX : most < 300 ? 300 : (int)most;
+}
+
 /* Until the stress falls by less than `least` of itself. */
 static double descend(double (*x)[2], const double *d, int n, double least, int *steps)
 {
@@ -199,7 +207,7 @@ static double descend(double (*x)[2], const double *d, int n, double least, int 
 	double before = transform(next, (const double(*)[2])x, d, n, row), enough = nothing * sum_of_squares(d, n);
 	int k = 0;
 
-	for (; k < STEPS_MAX && before > enough; k++) {
+	for (; k < steps_most(n) && before > enough; k++) {
 		double was = before;
 
 		memcpy(x, next, (size_t)n * sizeof *x);
@@ -236,13 +244,18 @@ static void scatter(double (*x)[2], const double *d, int n, uint64_t seed)
 /* As many as take about the same time for any number of points. */
 static int random_starts(int n)
 {
-	double many = 1e6 / ((double)n * n);
+	double many = 3e5 / ((double)n * n);
 
 	return many > 100 ? 100 : many < 2 ? 2 : (int)many;
 }
 
 enum { FINISH = 24 };
-static const double at_last = 1e-10; /* where starts that have almost converged part */
+static const double at_last = 1e-8; /* where starts that have almost converged part */
+
+static int finishers(int n)
+{
+	return n <= 40 ? FINISH : 3;
+}
 
 /* The places of the least entries of v[n], the least first; returns their number. */
 static int least_of(int out[FINISH], const double *v, int n)
@@ -276,6 +289,7 @@ static double try_starts(double (*x)[2], const double *d, int n, double best)
 		stress[i] = mds_smacof(trial + (size_t)i * (size_t)n, d, n, NULL);
 	}
 	finish = least_of(list, stress, starts);
+	finish = finish < finishers(n) ? finish : finishers(n);
 #pragma omp parallel for schedule(dynamic) if (n < MANY)
 	for (int k = 0; k < finish; k++)
 		stress[list[k]] = descend(trial + (size_t)list[k] * (size_t)n, d, n, at_last, NULL);
@@ -330,7 +344,7 @@ static bool relocate(double (*x)[2], const double *d, int n)
 	return any;
 }
 
-enum { ROUNDS_MAX = 20 };
+enum { ROUNDS_MAX = 5 };
 
 int mds_map(double (*x)[2], double (*classical)[2], const double *d, int n, double *stress, struct err *e)
 {

@@ -149,7 +149,7 @@ double distance_between(const struct distances *d, int i, int k)
 
 void distances_rows(const struct distances *d, double *tri, const int *number, int from, int n)
 {
-#pragma omp parallel for schedule(dynamic)
+#pragma omp parallel for schedule(dynamic) if (n > 100)
 	for (int i = n - 1; i >= from; i--) /* long rows first */
 		for (int k = 0; k < i; k++)
 			tri[triangle_at(i, k)] = distance_between(d, number[i], number[k]);
@@ -157,7 +157,7 @@ void distances_rows(const struct distances *d, double *tri, const int *number, i
 
 void distances_from(const struct distances *d, double *to, int one, const int *list, int n)
 {
-#pragma omp parallel for schedule(dynamic, 16)
+#pragma omp parallel for schedule(dynamic, 16) if (n > 100)
 	for (int i = 0; i < n; i++)
 		to[i] = distance_between(d, one, list[i]);
 }

@@ -137,6 +137,9 @@ static const char *pretty(char buf[40], const struct column *c, const struct cel
 	case CELL_SECONDS:
 		snprintf(buf, 40, v->v < 100 ? "%.1f" : "%.0f", v->v);
 		break;
+	case CELL_REAL:
+		snprintf(buf, 40, "%.*f", v->v == 0 ? 0 : fabs(v->v) < 10 ? 4 : fabs(v->v) < 1000 ? 2 : 1, v->v);
+		break;
 	}
 	return buf;
 }

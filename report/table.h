@@ -16,9 +16,10 @@ struct table;
 
 enum cell_type {
 	CELL_TEXT,
-	CELL_WHOLE,  /* 1,234,567 */
-	CELL_SHARE,  /* 0.9123 is shown as 91.23 (percent) */
-	CELL_SECONDS /* 12.3 */
+	CELL_WHOLE,   /* 1,234,567 */
+	CELL_SHARE,   /* 0.9123 is shown as 91.23 (percent) */
+	CELL_SECONDS, /* 12.3 */
+	CELL_REAL     /* 0.1235, 18548.4: about four digits */
 };
 
 struct column {

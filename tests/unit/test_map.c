@@ -161,7 +161,7 @@ static void stress_never_rises(void **state)
 
 	(void)state;
 	rng_init(&r, test_seed(), 3);
-	for (int round = 0; round < 30; round++) {
+	for (int round = 0; round < 12; round++) {
 		int n = 4 + (int)rng_below(&r, MOST - 4), steps;
 		double x[MOST][2], y[MOST][2], best, classical, one, before;
 
@@ -382,7 +382,7 @@ static void old_ones_stay(void **state)
 	struct map *before[MAP_METRIC_COUNT], *after[MAP_METRIC_COUNT];
 	int n[MAP_METRIC_COUNT];
 
-	more(p, "first", 40, 8);
+	more(p, "first", 30, 8);
 	for (int k = 0; k < MAP_METRIC_COUNT; k++) {
 		before[k] = map_of(p, (enum map_metric)k, p->cache, &r);
 		n[k] = models(r, (enum map_metric)k);
@@ -394,7 +394,7 @@ static void old_ones_stay(void **state)
 		assert_true(moved(before[k], r, after[k], later) == 0);
 		assert_true(before[k]->stress == after[k]->stress);
 	}
-	more(p, "third", 100, 10); /* more than were laid out: all again, but turned to where they were */
+	more(p, "third", 60, 10); /* more than were laid out: all again, but turned to where they were */
 	for (int k = 0; k < MAP_METRIC_COUNT; k++) {
 		struct map *m = map_of(p, (enum map_metric)k, p->cache, &last);
 		double size = 0;
@@ -473,7 +473,7 @@ static void damaged(void **state)
 	wanted = map_of(p, MAP_LAYERS, NULL, &r);
 	rng_init(&g, test_seed(), 9);
 	check_spoiled(p, wanted, "new");
-	for (int round = 0; round < 60; round++) {
+	for (int round = 0; round < 30; round++) {
 		long size = size_of(p->cache), at = (long)rng_below(&g, (uint32_t)size);
 
 		spoil(p->cache, at, (int)rng_below(&g, 256));
@@ -521,15 +521,15 @@ static void two_at_once(void **state)
 	struct report *r;
 	struct map *wanted, *m;
 	pid_t child[4];
+	int most = omp_get_max_threads();
 
+	omp_set_num_threads(1); /* this is the first test: a fork would lose a team of threads */
 	more(p, "first", 24, 5);
 	wanted = map_of(p, MAP_LAYERS, NULL, &r);
 	for (int i = 0; i < 4; i++) {
 		child[i] = fork();
-		if (child[i] == 0) { /* no threads were started here: the layers' map uses none before */
-			omp_set_num_threads(1);
+		if (child[i] == 0)
 			_exit(same_places(map_of(p, MAP_LAYERS, p->cache, &r), wanted) ? 0 : 1);
-		}
 	}
 	for (int i = 0; i < 4; i++) {
 		int status;
@@ -539,6 +539,7 @@ static void two_at_once(void **state)
 	}
 	m = map_of(p, MAP_LAYERS, p->cache, &r);
 	assert_true(same_places(m, wanted) && m->computed == 0);
+	omp_set_num_threads(most);
 }
 
 static void threads_change_nothing(void **state)
@@ -598,7 +599,9 @@ static void landmarks(void **state)
 	struct report *r, *later;
 	struct map *cold, *warm;
 
-	more(p, "first", 1150, 5);
+	made_store_add(p->store,
+		       &(struct made_store){
+			   .study = "first", .candidates = 1150, .seeds = 1, .epochs = 1, .examples = 500, .seed = 5 });
 	cold = map_of(p, MAP_PREDICTIONS, p->cache, &r);
 	assert_true(models(r, MAP_PREDICTIONS) > MAP_WHOLE);
 	assert_int_equal(cold->n_landmarks, MAP_SETTLED);
@@ -641,12 +644,12 @@ static int dump(int count)
 int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(two_at_once, setup, teardown),
 		cmocka_unit_test(exact_in_a_plane),
 		cmocka_unit_test(placing_is_exact),
 		cmocka_unit_test(degenerate),
 		cmocka_unit_test(stress_never_rises),
 		cmocka_unit_test(aligned),
-		cmocka_unit_test_setup_teardown(two_at_once, setup, teardown),
 		cmocka_unit_test_setup_teardown(every_metric, setup, teardown),
 		cmocka_unit_test_setup_teardown(only_new_pairs, setup, teardown),
 		cmocka_unit_test_setup_teardown(old_ones_stay, setup, teardown),
