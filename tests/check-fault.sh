@@ -50,6 +50,8 @@ stride=20
 fault validate "$nab" validate "$root/configs/models/resnet20.json"
 fault sample "$nab" sample "$root/configs/spaces/blocks-100k.json" --count 20
 fault schema "$nab" schema model
+fault draw "$nab" draw "$root/configs/models/resnet20.json" "$root/configs/models/resnet8.json" --to svg
+fault "draw --as graph" "$nab" draw "$root/configs/models/resnet8.json" --as graph --to pdf
 stride=10
 fault data "$nab" data info
 
