@@ -688,6 +688,7 @@ int report_gather(struct report **out, struct store *s, const struct gather_opts
 	for (int i = 0; i < r->n_studies; i++)
 		if (read_rows(r, s, r->studies[i].id, chosen, e) < 0 || read_sums(r, s, r->studies[i].id, e) < 0)
 			return -1;
+	report_drop_copies(r);
 	if (read_evaluations(r, s, e) < 0)
 		return -1;
 	if (check_pins(r, o, e) < 0)

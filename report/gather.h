@@ -72,6 +72,7 @@ struct report {
 	struct store *store;         /* borrowed: for what is read when it is asked for */
 	struct store_study *studies; /* shown; [0] is the one asked for, or the newest */
 	int n_studies, n_left_out;   /* left out: on other data */
+	int n_copies;                /* candidates left out because they repeat the results of another one shown */
 	struct store_data data;
 	struct json *info; /* of the data, or NULL */
 	const char **classes;
@@ -105,6 +106,10 @@ struct gather_opts {
 /* Everything lives in a. ERR_USAGE: no such study, no model of a pinned label; ERR_INVALID: the store holds no study.
  */
 int report_gather(struct report **out, struct store *s, const struct gather_opts *o, struct arena *a, struct err *e);
+
+/* Leaves out the rows whose runs were all taken from those of another row; their number goes to n_copies. Part of
+ * report_gather(), before anything is ranked. */
+void report_drop_copies(struct report *r);
 
 /* A stored model's graph, in a; NULL if it is of a newer program. */
 struct graph *gather_graph(const struct store_model *m, struct arena *a);

@@ -91,6 +91,10 @@ static void provenance(struct str *out, const struct page *p)
 	env_pairs(out, y->env);
 	snprintf(buf, sizeof buf, "%d time%s", r->test_reads, r->test_reads == 1 ? "" : "s");
 	pair(out, "test split read", buf);
+	if (r->n_copies) {
+		snprintf(buf, sizeof buf, "%d", r->n_copies);
+		pair(out, "candidates that repeat another study's results, shown once", buf);
+	}
 	if (r->n_left_out) {
 		snprintf(buf, sizeof buf, "%d", r->n_left_out);
 		pair(out, "studies on other data, not shown", buf);

@@ -351,6 +351,56 @@ static void studies_on_the_same_data_stand_together(void **state)
 	store_close(s);
 }
 
+/* A study whose only candidate takes its results from another one: the model is ranked once. */
+static void copies_are_shown_once(void **state)
+{
+	struct place *p = *state;
+	struct made_store m = {
+		.study = "first", .candidates = 5, .seeds = 2, .epochs = 2, .examples = 500, .seed = 6
+	};
+	char *path = arena_printf(p->a, "%s/copies.db", p->dir);
+	struct gather_opts o = { 0 };
+	struct store *s = NULL;
+	struct store_study first, y;
+	struct store_candidate *c, copy;
+	struct store_run *runs;
+	struct report *r;
+	int n, ranked;
+
+	made_store_add(path, &m);
+	OK(store_open(&s, path, STORE_CREATE, &bad));
+	OK(report_gather(&r, s, &o, p->a, &bad));
+	ranked = r->n_ranked;
+	OK(store_study_get(s, 1, &first, p->a, &bad));
+	OK(store_candidates(s, 1, &c, &n, p->a, &bad));
+	OK(store_runs(s, 1, &runs, &n, p->a, &bad));
+	y = first;
+	y.name = "again";
+	OK(store_study_add(s, &y, &bad));
+	copy = c[0];
+	copy.study = y.id;
+	OK(store_candidate_add(s, &copy, &bad));
+	for (int i = 0; i < 2; i++) {
+		struct store_run u = {
+			.candidate = copy.id, .replicate = i, .seed = runs[i].seed, .identity = runs[i].identity
+		};
+
+		assert_int_equal(runs[i].candidate, c[0].id);
+		OK(store_run_add(s, &u, &bad));
+		OK(store_run_copy(s, u.id, runs[i].id, &bad));
+	}
+	OK(report_gather(&r, s, &o, p->a, &bad));
+	assert_int_equal(r->n_studies, 2);
+	assert_int_equal(r->n_copies, 1);
+	assert_int_equal(r->n_ranked, ranked);
+	check_places(r);
+	o.study = y.id; /* on its own it is no copy of anything that is shown */
+	OK(report_gather(&r, s, &o, p->a, &bad));
+	assert_int_equal(r->n_copies, 0);
+	assert_int_equal(r->n_ranked, 1);
+	store_close(s);
+}
+
 static void empty_store_is_refused(void **state)
 {
 	struct place *p = *state;
@@ -811,6 +861,7 @@ int main(void)
 		cmocka_unit_test(numbers_are_right),
 		cmocka_unit_test(top_limits_details),
 		cmocka_unit_test(studies_on_the_same_data_stand_together),
+		cmocka_unit_test(copies_are_shown_once),
 		cmocka_unit_test(empty_store_is_refused),
 		cmocka_unit_test(other_scores_rank_without_intervals),
 		cmocka_unit_test(inherited_weights_are_not_ranked),
