@@ -25,7 +25,22 @@ nab.confusion = (function () {
 		return out.sort(function (a, b) { return b[2] - a[2] || a[0] - b[0] || a[1] - b[1]; });
 	}
 	/* Classes that are taken for each other stand side by side: a chain that grows at either end by the class most
-	 * confused with what is there. */
+	 * confused with what is there; then parts of it (or of the classes as they are, if these are better) are turned
+	 * round while that brings likes together. */
+	function turned(list, like) {
+		var n = list.length, more = true, at = function (i) { return i < 0 || i >= n ? -1 : list[i]; };
+		var both = function (a, b) { return a < 0 || b < 0 ? 0 : like(a, b); };
+		for (var round = 0; more && round < 40; round++) {
+			more = false;
+			for (var i = 0; i < n - 1; i++)
+				for (var j = i + 1; j < n; j++)
+					if (both(at(i - 1), at(j)) + both(at(i), at(j + 1)) > both(at(i - 1), at(i)) + both(at(j), at(j + 1)) + 1e-12) {
+						list = list.slice(0, i).concat(list.slice(i, j + 1).reverse(), list.slice(j + 1));
+						more = true;
+					}
+		}
+		return list;
+	}
 	function chain(m, n, s) {
 		var left = [], like = function (a, b) { return (s.row[a] ? m[a * n + b] / s.row[a] : 0) + (s.row[b] ? m[b * n + a] / s.row[b] : 0); };
 		for (var c = 0; c < n; c++) left.push(c);
@@ -39,7 +54,9 @@ nab.confusion = (function () {
 			if (best.end) out.push(best.k); else out.unshift(best.k);
 			left.splice(left.indexOf(best.k), 1);
 		}
-		return out;
+		var total = function (list) { return list.reduce(function (sum, c, k) { return sum + (k ? like(list[k - 1], c) : 0); }, 0); };
+		var plain = out.slice().sort(function (a, b) { return a - b; });
+		return turned(total(plain) > total(out) ? plain : out, like);
 	}
 	function order(m, n, s, way) {
 		var all = m.slice(0, n).map(function (v, c) { return c; }), some = [];

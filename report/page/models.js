@@ -183,7 +183,7 @@ nab.view("models", function (section, data) {
 	}
 	function compact(row) {
 		return [rows.reason[row] ? make("p", { class: "reason" }, rows.reason[row]) : null, nab.confusion.slices(row), lineage(null, row), commands(String(data.run[row])),
-			make("p", { class: "note" }, "The page carries charts, curves, confusions and profiles of the best " + Object.keys(data.rows).length + " models only. `nab report --top N` writes more, and the first of the commands above shows it now.")];
+			make("p", { class: "note" }, "The page carries charts, curves, confusions and profiles of the best " + Object.keys(data.rows).length + " models only. `nab report --top N` writes more, `--pin LABEL` this one, and the first of the commands above shows it now.")];
 	}
 	function show() {
 		var row = nab.state.current, m = row >= 0 ? nab.model(row) : null;

@@ -208,7 +208,7 @@ def test_compact_rows_say_how_to_get_more(t):
     row = page.eval("nab.rows.state.findIndex((s, row) => !nab.data.models.rows[row])")
     assert row >= 0
     choose(page, row)
-    assert "--top" in page.text("article") and page.count("article .command") >= 3
+    assert "--pin" in page.text("article") and page.count("article .command") >= 3
     assert page.text("article h3") == page.eval("nab.rows.label[%d]" % row)
 
 
@@ -219,7 +219,7 @@ def test_hostile_text_stays_text_in_the_inspection(t):
         cells = page.eval("nab.all('.matrix td').filter(t => t.className).map(t => t.dataset.cell)")
         page.click("[data-cell='%s']" % cells[1])
         assert page.count("script") == 2 and page.count("img, iframe, object, #inspect b b") == 0
-    assert page.eval("document.querySelector('#models').scrollWidth <= document.documentElement.clientWidth")
+    assert page.eval("nab.all('#models, #missed').every(s => s.scrollWidth <= s.clientWidth)")
 
 
 def test_the_missed_are_those_that_most_runs_miss(t):
@@ -277,14 +277,14 @@ def test_fifty_classes_stay_readable(t):
         assert page.eval("new Set(nab.all('.matrix tbody th').map(t => t.textContent)).size") == 12
         labels, bad = page.eval(OVERLAP % json.dumps(".byclasses [data-class] .cut"))
         assert labels == 50 and bad == 0
-        assert page.eval("document.documentElement.scrollWidth <= document.documentElement.clientWidth")
+        assert page.eval("nab.all('#models, #missed').every(s => s.scrollWidth <= s.clientWidth)")
     page.eval("(function (e) { e.value = 'alike'; e.dispatchEvent(new Event('change')); })(document.querySelector('[data-confusion=order]'))")
     m = page.eval("nab.model(nab.state.current).confusion")
     chain = page.eval("nab.all('.matrix tbody tr').map(r => +r.querySelector('td').dataset.cell.split(',')[0])")
     sums = [sum(m[c * 50:c * 50 + 50]) for c in range(50)]
     like = lambda a, b: m[a * 50 + b] / sums[a] + m[b * 50 + a] / sums[b]
     together = sum(like(a, b) for a, b in zip(chain, chain[1:]))
-    assert sorted(chain) == list(range(50)) and together > sum(like(c, c + 1) for c in range(49))
+    assert sorted(chain) == list(range(50)) and together >= sum(like(c, c + 1) for c in range(49)) - 1e-9
 
 
 def test_pictures_are_the_data(t):
