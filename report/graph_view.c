@@ -141,7 +141,7 @@ static void details(const struct view *v, const struct chip *c, char out[80])
 	if (!n)
 		return;
 	if (label_sizes(sizes, n))
-		snprintf(out, 80, "%s%s%s", sizes[0], sizes[1][0] ? ", " : "", sizes[1]);
+		snprintf(out, 80, "%s%s%s", sizes[0], sizes[1][0] && sizes[1][0] != '/' ? ", " : "", sizes[1]);
 	if (n->params)
 		snprintf(out + strlen(out), 80 - strlen(out), "%s%s par.", out[0] ? ", " : "",
 			 label_count(params, n->params));
