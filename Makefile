@@ -17,6 +17,7 @@ CC      := cc
 endif
 PREFIX  ?= /usr/local
 comma   := ,
+HASH    := \#
 B       := build/$(subst $(comma),-,$(or $(SAN),release))
 Q       := $(if $(V),,@)
 
@@ -63,12 +64,52 @@ $B/%.o: %.c $B/flags
 	@echo "  CC    $<"
 	$(Q)$(CC) $(CFLAGS) -MMD -MP -c -o $@ $<
 
-$B/report/assets.o: $(wildcard report/page/*)
+$B/report/assets.o: $(wildcard report/page/*) build/wasm/editor.b64
 
 # Kernels of the CPU backend are compiled for the machine's vector units and chosen at run time (train/simd.h).
 $B/flags: FORCE
 	@mkdir -p $B
 	@echo '$(CC) $(CFLAGS)' | cmp -s - $@ || echo '$(CC) $(CFLAGS)' >$@
+
+# The page's editor of models: base/, arch/, mutate/ and the SNACs in WebAssembly, gzipped, in base64. Without clang, lld
+# and wasi-libc it is empty, and the page says what is missing.
+WASMCC   ?= clang
+WASMSRC  := $(sort $(wildcard wasm/*.c arch/*.c mutate/*.c space/*.c report/snac*.c report/canvas*.c report/svg*.c report/font*.c report/outline*.c) report/escape.c \
+              $(patsubst %,base/%.c,err hash json mem opt path rng str))
+WASMOBJ  := $(WASMSRC:%.c=build/wasm/%.o) build/wasm/library.o
+WASMINC  := $(sort $(dir $(filter %/xxhash.h,$(shell echo '$(HASH)include <xxhash.h>' | $(CC) -M -x c - 2>/dev/null))))
+WASMOPT  := --target=wasm32-wasi -std=c11 -D_GNU_SOURCE -D_WASI_EMULATED_MMAN -DXXH_INLINE_ALL -I. $(WASMINC:%=-idirafter %) -Oz \
+            -ffp-contract=off -Wall -Wextra
+WASMLINK := $(WASMCC) --target=wasm32-wasi -mexec-model=reactor -Oz -Wl,--gc-sections,--strip-all,-z,stack-size=1048576
+WASM     := $(shell mkdir -p build/wasm; printf '$(HASH)include <string.h>\n$(HASH)include <xxhash.h>\n$(HASH)include <cjson/cJSON.h>\n' | \
+              $(WASMCC) $(WASMOPT) -c -x c - -o build/wasm/probe.o 2>/dev/null && \
+              $(WASMLINK) -o build/wasm/probe build/wasm/probe.o -lm 2>/dev/null && echo yes)
+
+build/wasm/flags: FORCE
+	@echo '$(WASMLINK) $(WASMOPT) $(WASM)' | cmp -s - $@ || echo '$(WASMLINK) $(WASMOPT) $(WASM)' >$@
+
+build/wasm/library.c: $(wildcard configs/blocks/*.json)
+	@{ echo '#include "wasm/library.h"'; echo 'const struct library_file library_files[] = {'; for f in $(sort $^); do \
+		echo "{ \"$${f##*/}\","; sed 's/\\/\\\\/g; s/"/\\"/g; s/^/"/; s/$$/\\n"/' "$$f"; echo '},'; done; echo '{ 0, 0 } };'; } >$@
+
+build/wasm/library.o: build/wasm/library.c build/wasm/flags
+	$(Q)$(WASMCC) $(WASMOPT) -c -o $@ $<
+
+build/wasm/%.o: %.c build/wasm/flags
+	@mkdir -p $(@D)
+	@echo "  WASM  $<"
+	$(Q)$(WASMCC) $(WASMOPT) -MMD -MP -c -o $@ $<
+
+ifeq ($(WASM),yes)
+build/wasm/editor.b64: $(WASMOBJ)
+	$(Q)$(WASMLINK) -o build/wasm/editor.wasm $(WASMOBJ) -lm
+	$(Q)gzip -9nc build/wasm/editor.wasm | base64 -w0 >$@
+	@echo "  WASM  the page's editor of models: $$(wc -c <build/wasm/editor.wasm) bytes"
+else
+build/wasm/editor.b64: build/wasm/flags
+	@: >$@
+	@echo "  WASM  no editor of models on the page: it needs clang, lld, wasi-libc and libclang-rt-dev-wasm32"
+endif
 
 UNITBIN  := $(UNIT:%.c=$B/%)
 LONGBIN  := $(LONG:%.c=$B/%)
@@ -135,4 +176,4 @@ install: nab
 clean:
 	rm -rf build nab
 
--include $(LIBSRC:%.c=$B/%.d) $(CLISRC:%.c=$B/%.d) $(UNIT:%.c=$B/%.d) $(LONG:%.c=$B/%.d) $(BENCH:%.c=$B/%.d) $(FUZZ:%.c=$B/%.d)
+-include $(WASMSRC:%.c=build/wasm/%.d) $(LIBSRC:%.c=$B/%.d) $(CLISRC:%.c=$B/%.d) $(UNIT:%.c=$B/%.d) $(LONG:%.c=$B/%.d) $(BENCH:%.c=$B/%.d) $(FUZZ:%.c=$B/%.d)

@@ -981,26 +981,35 @@ out:
 	return rc;
 }
 
+static int read_blocks(struct block_set *set, const struct json *doc, const char *dir, const struct block_path *lib,
+		       const struct json_in *in)
+{
+	if (json_get(doc, "use") && block_set_use(set, json_get(doc, "use"), dir, lib, in) < 0)
+		return -1;
+	if (json_get(doc, "sources") && block_set_add(set, json_get(doc, "sources"), true, in) < 0)
+		return -1;
+	return json_get(doc, "blocks") ? block_set_add(set, json_get(doc, "blocks"), true, in) : 0;
+}
+
+static void read_names(struct graph *g, const struct json *doc)
+{
+	const char *name = json_string(json_get(doc, "name")), *note = json_string(json_get(doc, "note"));
+
+	g->name = name ? arena_strdup(g->arena, name) : NULL;
+	g->note = note ? arena_strdup(g->arena, note) : NULL;
+}
+
 int model_read(struct graph **out, const struct json *doc, const char *dir, const struct block_path *lib,
 	       struct arena *a, const struct json_in *in)
 {
 	struct block_set *set = block_set_new();
 	struct graph *g = graph_new(a);
-	const char *text;
 	int rc = -1, frame;
 
 	*out = NULL;
 	TRY(frame = check_frame(doc, in));
-	if (json_get(doc, "use"))
-		TRY(block_set_use(set, json_get(doc, "use"), dir, lib, in));
-	if (json_get(doc, "sources"))
-		TRY(block_set_add(set, json_get(doc, "sources"), true, in));
-	if (json_get(doc, "blocks"))
-		TRY(block_set_add(set, json_get(doc, "blocks"), true, in));
-	text = json_string(json_get(doc, "name"));
-	g->name = text ? arena_strdup(a, text) : NULL;
-	text = json_string(json_get(doc, "note"));
-	g->note = text ? arena_strdup(a, text) : NULL;
+	TRY(read_blocks(set, doc, dir, lib, in));
+	read_names(g, doc);
 	TRY(read_graph(g, doc, set, in));
 	keep_sources(g, set, doc);
 	if (frame == 0) {
@@ -1010,6 +1019,33 @@ int model_read(struct graph **out, const struct json *doc, const char *dir, cons
 out:
 	block_set_free(set);
 	return rc;
+}
+
+struct graph *model_read_part(const struct json *doc, const struct block_path *lib, struct arena *a, bool *whole)
+{
+	struct block_set *set = block_set_new();
+	struct graph *g = graph_new(a), *out = NULL;
+	struct json *vars = global_vars(doc);
+	struct edge prev = { -1, 0 };
+	struct scope scope = { NULL, vars, NULL };
+
+	*whole = json_count(json_get(doc, "layers")) > 0;
+	TRY(read_blocks(set, doc, NULL, lib, NULL));
+	TRY(read_inputs(g, doc, NULL));
+	read_names(g, doc);
+	scope.in = &g->inputs[0].shape;
+	JSON_EACH(entry, json_get(doc, "layers")) {
+		if (model_append(g, entry, set, &scope, &prev, NULL) < 0) {
+			*whole = false;
+			break;
+		}
+	}
+	keep_sources(g, set, doc);
+	out = g;
+out:
+	json_free(vars);
+	block_set_free(set);
+	return out;
 }
 
 int model_load(struct graph **out, const char *path, const struct block_path *lib, struct arena *a, struct diag *d,

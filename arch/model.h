@@ -23,6 +23,11 @@ int model_load(struct graph **out, const char *path, const struct block_path *li
 int model_read(struct graph **out, const struct json *doc, const char *dir, const struct block_path *lib,
 	       struct arena *a, const struct json_in *in);
 
+/* What can be built of a document that model_read() refuses: its first entries, up to one that does not fit; there are
+ * no outputs, and graph_finish() was not called. *whole: all entries fit (then it can be written and drawn). NULL if
+ * not even its inputs and blocks can be read. */
+struct graph *model_read_part(const struct json *doc, const struct block_path *lib, struct arena *a, bool *whole);
+
 /* The shape of a model's input as written in "input": [1, 28, 28] or {"type":, "shape":, "open":}. */
 int model_read_input(struct shape *s, const struct json *v, const struct json_in *in);
 struct json *model_write_input(const struct shape *s);

@@ -191,26 +191,3 @@ int file_mkdirs(const char *path, struct err *e)
 	mem_free(p);
 	return rc;
 }
-
-char *path_join(struct arena *a, const char *dir, const char *path)
-{
-	if (path[0] == '/' || !dir || !dir[0])
-		return arena_strdup(a, path);
-	return arena_printf(a, "%s%s%s", dir, dir[strlen(dir) - 1] == '/' ? "" : "/", path);
-}
-
-char *path_dir(struct arena *a, const char *path)
-{
-	const char *slash = strrchr(path, '/');
-
-	if (!slash)
-		return arena_strdup(a, "");
-	return arena_printf(a, "%.*s", (int)(slash == path ? 1 : slash - path), path);
-}
-
-const char *path_base(const char *path)
-{
-	const char *slash = strrchr(path, '/');
-
-	return slash ? slash + 1 : path;
-}

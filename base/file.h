@@ -1,4 +1,4 @@
-/* base/file.h - whole files and paths. Paths are plain text; '~' is not expanded. */
+/* base/file.h - whole files, and with them paths (base/path.h). */
 #ifndef NAB_BASE_FILE_H
 #define NAB_BASE_FILE_H
 
@@ -6,8 +6,7 @@
 #include <stddef.h>
 
 #include "base/err.h"
-
-struct arena;
+#include "base/path.h"
 
 /* The whole file, NUL-terminated, in *out (caller frees with mem_free) and its length in *len (may be NULL).
  * Gzip content is decompressed when `gunzip` is set and the file starts with gzip's magic. More than `limit`
@@ -19,10 +18,5 @@ int file_write(const char *path, const void *data, size_t len, struct err *e);
 
 bool file_exists(const char *path);
 int file_mkdirs(const char *path, struct err *e); /* like mkdir -p, mode 0777 less the umask */
-
-/* `path` if it is absolute or dir is NULL or "", else dir/path. */
-char *path_join(struct arena *a, const char *dir, const char *path);
-char *path_dir(struct arena *a, const char *path); /* "" for a bare name */
-const char *path_base(const char *path);           /* what follows the last '/' */
 
 #endif

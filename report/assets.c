@@ -3,10 +3,10 @@
 
 #include <stddef.h>
 
-#define ASSET(name, path)                                                                          \
-	extern const char name[];                                                                  \
-	__asm__(".pushsection .rodata\n.global " #name "\n" #name ":\n.incbin \"report/page/" path \
-		"\"\n.byte 0\n.popsection\n")
+#define ASSET(name, path)                                                                              \
+	extern const char name[];                                                                      \
+	__asm__(".pushsection .rodata\n.global " #name "\n" #name ":\n.incbin \"" path "\"\n.byte 0\n" \
+		".popsection\n")
 
 /* clang-format off: one list, used thrice */
 #define STYLES(X)                             \
@@ -16,6 +16,7 @@
 	X(css_overview, "overview.css")       \
 	X(css_drawer, "drawer.css")           \
 	X(css_models, "models.css")           \
+	X(css_handcraft, "handcraft.css")     \
 	X(css_parallel, "parallel.css")
 
 #define SCRIPTS(X)                          \
@@ -34,13 +35,17 @@
 	X(js_missed, "missed.js")           \
 	X(js_parallel, "parallel.js")       \
 	X(js_progress, "progress.js")       \
+	X(js_edits, "edits.js")             \
+	X(js_engine, "engine.js")           \
+	X(js_handcraft, "handcraft.js")     \
 	X(js_main, "main.js")
 /* clang-format on */
 
-#define DEFINE(name, path)  ASSET(name, path);
+#define DEFINE(name, path)  ASSET(name, "report/page/" path);
 #define POINTER(name, path) name,
 #define PATH(name, path)    "report/page/" path,
 
+ASSET(page_editor, "build/wasm/editor.b64");
 STYLES(DEFINE)
 SCRIPTS(DEFINE)
 

@@ -9,4 +9,7 @@ extern const char *const page_styles[]; /* texts; NULL-terminated */
 extern const char *const page_scripts[];
 extern const char *const page_asset_files[]; /* paths of all of them, for the test; NULL-terminated */
 
+/* The editor of models (wasm/) in WebAssembly, gzipped, in base64; "" if it could not be built. */
+extern const char page_editor[];
+
 #endif

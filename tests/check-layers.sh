@@ -39,7 +39,8 @@ law store base arch
 law engine base arch dataset space mutate search train store
 law report base arch dataset store
 law export base arch dataset store
-home 'cjson/' base/json.c
+law wasm base arch mutate report
+home 'cjson/' base/json.c wasm/cjson.c
 home 'xxhash' base/hash.c
 home 'zlib' base/file.c base/pack.c base/png.c
 home 'png\.h' base/png.c
@@ -47,7 +48,7 @@ home '(lapacke|cblas|openblas)' base/mds.c
 home 'sqlite3' $(echo store/*.c store/*.h)
 home '(oneapi|dnnl)' $(echo train/*.c train/*.h)
 bad=$(grep -nE '(^|[^_.a-z])(exit|abort)\(|fprintf\(stderr|[^a-z_.](rand|srand|malloc|calloc|realloc|strdup)\(' \
-	base/*.c arch/*.c dataset/*.c space/*.c mutate/*.c search/*.c train/*.c store/*.c engine/*.c report/*.c export/*.c 2>/dev/null |
+	base/*.c arch/*.c dataset/*.c space/*.c mutate/*.c search/*.c train/*.c store/*.c engine/*.c report/*.c export/*.c wasm/*.c 2>/dev/null |
 	grep -vE '^base/mem\.c:|_exit\(|^[^:]*:[0-9]*:[[:space:]]*(/?\*|//)')
 ok "no exit, stderr, rand or private allocation below cli/" "$bad"
 echo "1..$n"

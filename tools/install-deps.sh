@@ -4,6 +4,8 @@
 #   tools/install-deps.sh check    also what the tests need
 build="gcc make libcjson-dev libxxhash-dev libsqlite3-dev libdnnl-dev libpng-dev zlib1g-dev liblapacke-dev libopenblas-serial-dev gnuplot-nox librsvg2-bin"
 check="libcmocka-dev poppler-utils libxml2-utils python3 python3-torch python3-numpy python3-scipy python3-sklearn python3-jsonschema sqlite3 chromium strace"
+# For the editor of models on the page (WebAssembly), 45 MB to fetch; without them everything else works.
+editor="clang lld wasi-libc libclang-rt-dev-wasm32"
 wanted=$build
 [ "$1" = check ] && wanted="$build $check"
 
@@ -18,14 +20,18 @@ for p in $wanted; do
 	esac
 	dpkg-query -W -f '${Status}' "$p" 2>/dev/null | grep -q 'ok installed' || missing="$missing $p"
 done
-[ -z "$missing" ] && exit 0
-echo "installing:$missing"
+echo 'int main(void) { return 0; }' | clang --target=wasm32-wasi -x c - -o /dev/null 2>/dev/null && editor=
+[ -z "$missing$editor" ] && exit 0
+echo "installing:$missing $editor"
 sudo=
 [ "$(id -u)" -ne 0 ] && sudo=sudo
 export DEBIAN_FRONTEND=noninteractive
 $sudo apt-get -o DPkg::Lock::Timeout=300 update -qq >/dev/null
 # shellcheck disable=SC2086
-$sudo apt-get -o DPkg::Lock::Timeout=300 install -y --no-install-recommends $missing >/dev/null || {
+[ -z "$missing" ] || $sudo apt-get -o DPkg::Lock::Timeout=300 install -y --no-install-recommends $missing >/dev/null || {
 	echo "could not install:$missing" >&2
 	exit 1
 }
+# shellcheck disable=SC2086
+[ -z "$editor" ] || $sudo apt-get -o DPkg::Lock::Timeout=300 install -y --no-install-recommends $editor >/dev/null ||
+	echo "could not install: $editor; the page will have no editor of models" >&2

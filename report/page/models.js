@@ -55,7 +55,9 @@ nab.view("models", function (section, data) {
 			rows.state[row] !== "done" ? make("span", { class: "badge bad" }, rows.state[row]) : null,
 			nab.placeText(row) ? make("span", { class: "dim" }, "rank " + nab.placeText(row) + " of " + nab.data.ranked) : null,
 			make("span", { class: "dim" }, nab.data.studies.length > 1 ? nab.data.studies[rows.study[row]] : ""), make("span", { class: "dim mono" }, rows.hash[row]),
-			make("span", { class: "space" }), make("button", { class: "pin noprint", "aria-pressed": String(pinned), on: { click: function () { nab.pin(row); } } }, pinned ? "pinned" : "pin"));
+			make("span", { class: "space" }),
+			nab.handcraft ? make("button", { class: "noprint", on: { click: function () { nab.handcraft.edit(row); } } }, "edit a copy") : null,
+			make("button", { class: "pin noprint", "aria-pressed": String(pinned), on: { click: function () { nab.pin(row); } } }, pinned ? "pinned" : "pin"));
 	}
 	function part(title, dim) { return make("div", { class: "part" }, make("h4", title, dim ? make("span", { class: "dim" }, " " + dim) : null), Array.prototype.slice.call(arguments, 2)); }
 	function points(v) { return (v >= 0 ? "+" : "\u2212") + Math.abs(100 * v).toFixed(2) + " points"; }

@@ -195,11 +195,12 @@ class Page:
             self.mouse("mouseMoved", [a[0] + (b[0] - a[0]) * k / 8, a[1] + (b[1] - a[1]) * k / 8], buttons=1)
         self.mouse("mouseReleased", b, button="left", clickCount=1)
 
-    def key(self, name):
+    def key(self, name, alt=False, ctrl=False):
         codes = {"Enter": (13, "\r"), "Tab": (9, ""), "Escape": (27, ""), " ": (32, " "), "ArrowDown": (40, ""),
                  "ArrowUp": (38, ""), "ArrowLeft": (37, ""), "ArrowRight": (39, ""), "Delete": (46, "")}
-        code, text = codes[name]
-        what = {"key": name, "code": "Space" if name == " " else name, "windowsVirtualKeyCode": code}
+        code, text = codes[name] if name in codes else (ord(name.upper()), "" if ctrl else name)
+        what = {"key": name, "code": "Space" if name == " " else name, "windowsVirtualKeyCode": code,
+                "modifiers": (1 if alt else 0) + (2 if ctrl else 0)}
         self.send("Input.dispatchKeyEvent", dict(what, type="keyDown", **({"text": text} if text else {})))
         self.send("Input.dispatchKeyEvent", dict(what, type="keyUp"))
 
