@@ -3,7 +3,7 @@
  * the models that are shown. nab.overview tells tests and the curious what was drawn. */
 nab.view("overview", function (section, data) {
 	"use strict";
-	var rows = nab.rows, plot = nab.plot, f = nab.format, live = section.querySelector(".live"), make = nab.make;
+	var rows = nab.rows, plot = nab.plot, f = nab.format, live = section.querySelector(".live"), make = nab.make, known = nab.known;
 	var points = [], by = [], axes = null, members = [], tolerated = [], shade = null, size = plot.radius(), old = null, fresh = [];
 	var zoom = null, drag = null, focusable = [], moving = 0, finder = null;
 	var order = [], mode = { view: "cost", x: "params", y: "accuracy", front: "value", newest: false };
@@ -30,21 +30,30 @@ nab.view("overview", function (section, data) {
 		{ key: "order", title: "order in which they were proposed", value: function (row) { return order[row]; }, whole: true }
 	].filter(function (c) {
 		var seen = {};
-		rows.label.forEach(function (l, row) { var v = c.value(row); if (nab.known(v)) seen[v] = true; });
-		if (c.key === "score") return rows.score.some(function (v, row) { return nab.known(v) && Math.abs(v - rows.accuracy[row]) > 1e-9; });
+		rows.label.forEach(function (l, row) { var v = c.value(row); if (known(v)) seen[v] = true; });
+		if (c.key === "score") return rows.score.some(function (v, row) { return known(v) && Math.abs(v - rows.accuracy[row]) > 1e-9; });
 		return c.judged || Object.keys(seen).length > 1;
 	});
 	function choice(key) { return choices.filter(function (c) { return c.key === key; })[0]; }
 	if (!choice("params")) mode.x = choices.length > 1 ? choices[1].key : "accuracy";
 	var maps = (data.maps || []).filter(function (m) { return m.x.some(nab.known); });
 	function map() { return maps.filter(function (m) { return m.id === mode.view; })[0]; }
-	order.map(function (o, row) { return row; }).filter(function (row) { return nab.known(rows.accuracy[row]); }).sort(function (a, b) { return data.id[b] - data.id[a]; })
+	order.map(function (o, row) { return row; }).filter(function (row) { return known(rows.accuracy[row]); }).sort(function (a, b) { return data.id[b] - data.id[a]; })
 		.slice(0, 5).forEach(function (row) { fresh[row] = true; });
 
 	/* ---- points ---- */
 	function axis(c, values, within) {
 		var log = !c.judged && !c.whole && plot.spans(values, c.more ? 50 : 6), r = within || plot.range(values, log, 0.06);
+		if (c.judged && !within) r = roomy(r);
 		return plot.axis({ low: r[0], high: r[1], log: log, share: c.share, seconds: c.seconds, whole: c.whole });
+	}
+	function roomy(r) { /* whiskers have their place, unless they would press the marks together */
+		var most = 0.4 * (r[1] - r[0]), low = r[0], high = r[1];
+		for (var row = 0; row < nab.data.ranked; row++) {
+			var v = nab.judge(row);
+			if (v && known(v.low)) { low = Math.min(low, v.low); high = Math.max(high, v.high); }
+		}
+		return [Math.max(low, r[0] - most), Math.min(high, r[1] + most)];
 	}
 	function square(m, w, h) { /* both axes of a map have one scale */
 		var x = plot.range(m.x, false, 0.08), y = plot.range(m.y, false, 0.08), scale = Math.max((x[1] - x[0]) / w, (y[1] - y[0]) / h);
@@ -70,8 +79,8 @@ nab.view("overview", function (section, data) {
 			if (!(p.x >= margin.left - 8 && p.x <= w - margin.right + 8 && p.y >= margin.top - 8 && p.y <= h - margin.bottom + 8)) return;
 			points.push(by[row] = p);
 		});
-		/* the best on top, what is filtered out below */
-		points.sort(function (a, b) { return a.on - b.on || (a.t === null ? -1 : a.t) - (b.t === null ? -1 : b.t); });
+		/* baselines and the best on top, what is filtered out below */
+		points.sort(function (a, b) { return a.on - b.on || (a.how === "square") - (b.how === "square") || (a.t === null ? -1 : a.t) - (b.t === null ? -1 : b.t); });
 		finder = plot.grid(points.filter(function (p) { return p.on; }));
 		fronts();
 	}
@@ -94,7 +103,7 @@ nab.view("overview", function (section, data) {
 		var cx = choice(mode.x), cy = choice(mode.y), out = [], row, x, y;
 		for (row = 0; row < nab.data.ranked; row++) {
 			x = cx.value(row); y = cy.value(row);
-			if (nab.known(x) && nab.known(y) && plot.shown(row)) out.push({ row: row, x: x, y: y });
+			if (known(x) && known(y) && plot.shown(row)) out.push({ row: row, x: x, y: y });
 		}
 		return out;
 	}
@@ -105,11 +114,11 @@ nab.view("overview", function (section, data) {
 		list = list.slice().sort(function (a, b) { return good(b[cost]) - good(a[cost]); });
 		for (i = 0; i < list.length; i = k) {
 			for (k = i; k < list.length && list[k][cost] === list[i][cost]; k++) best = Math.max(best, low(list[k].row));
-			for (j = i; j < k; j++) if (nab.judge(list[j].row).high >= best || !nab.known(nab.judge(list[j].row).high)) out.push(list[j]);
+			for (j = i; j < k; j++) if (nab.judge(list[j].row).high >= best || !known(nab.judge(list[j].row).high)) out.push(list[j]);
 		}
 		return out;
 	}
-	function low(row) { var v = nab.judge(row); return v && nab.known(v.low) ? v.low : -Infinity; }
+	function low(row) { var v = nab.judge(row); return v && known(v.low) ? v.low : -Infinity; }
 	/* Only steps that chance does not explain: its interval lies above that of the one before. */
 	function certain(list) {
 		var last = null;
@@ -190,7 +199,7 @@ nab.view("overview", function (section, data) {
 		c.strokeStyle = plot.ink("text"); c.lineWidth = 1.2; c.globalAlpha = 0.75;
 		(tolerated.length ? tolerated.concat(members) : members).forEach(function (m) {
 			var v = nab.judge(m.row), p = pixel(m), a, b;
-			if (!v || !nab.known(v.low)) return;
+			if (!v || !known(v.low)) return;
 			a = which === "y" ? axes.top + axes.h * (1 - axes.y.at(v.low)) : axes.left + axes.w * axes.x.at(v.low);
 			b = which === "y" ? axes.top + axes.h * (1 - axes.y.at(v.high)) : axes.left + axes.w * axes.x.at(v.high);
 			if (which === "y") { line(c, p[0], a, p[0], b); line(c, p[0] - 3.5, a, p[0] + 3.5, a); line(c, p[0] - 3.5, b, p[0] + 3.5, b); }
@@ -442,10 +451,10 @@ nab.view("overview", function (section, data) {
 	["hover", "current", "pinned"].forEach(function (v) { nab.on(v, chart.paintOver); });
 	if (!choices.length) live.hidden = true;
 	nab.overview = {
-		point: function (row) { var p = by[row]; return p ? { x: p.x, y: p.y, r: p.r, fill: fill(p.t), on: p.on, how: p.how } : null; },
-		front: function () { return members.map(function (m) { return m.row; }); },
-		possible: function () { return tolerated.map(function (m) { return m.row; }); },
-		axes: function () { return { x: [axes.x.low, axes.x.high, !!axes.x.log], y: [axes.y.low, axes.y.high, !!axes.y.log], box: [axes.left, axes.top, axes.w, axes.h] }; },
+		point: function (row) { chart.fresh(); var p = by[row]; return p ? { x: p.x, y: p.y, r: p.r, fill: fill(p.t), on: p.on, how: p.how } : null; },
+		front: function () { chart.fresh(); return members.map(function (m) { return m.row; }); },
+		possible: function () { chart.fresh(); return tolerated.map(function (m) { return m.row; }); },
+		axes: function () { chart.fresh(); return { x: [axes.x.low, axes.x.high, !!axes.x.log], y: [axes.y.low, axes.y.high, !!axes.y.log], box: [axes.left, axes.top, axes.w, axes.h] }; },
 		maps: maps, pareto: pareto
 	};
 });

@@ -4,7 +4,7 @@
 nab.view("parallel", function (section) {
 	"use strict";
 	var rows = nab.rows, plot = nab.plot, f = nab.format, make = nab.make, share = nab.data.classify;
-	var axes = [], brushes = {}, top = 100, chart = null, drag = null, where = [], at = {}, cut = -Infinity;
+	var axes = [], brushes = {}, top = 100, chart = null, drag = null, painted = null, at = {}, cut = -Infinity;
 	var margin = { left: 30, right: 30, top: 58, bottom: 34 }, RAIL = 22;
 
 	/* ---- axes ---- */
@@ -96,29 +96,37 @@ nab.view("parallel", function (section) {
 		axes.forEach(function (a, k) {
 			var px = x(k), py = y(a.at(a.value(row))), before = k && x(k - 1), mid = (before + px) / 2, last = k && at.last;
 			if (!k) c.moveTo(px, py);
+			else if (nab.data.n > 2000) c.lineTo(px, py);
 			else c.bezierCurveTo(mid, last, mid, py, px, py);
 			at.last = py;
 		});
 	}
 	function paint(c) {
-		var shade = nab.darkness(), list = rows.label.map(function (l, row) { return row; }), dense = Math.max(0.12, Math.min(0.75, 40 / Math.sqrt(nab.data.n) / 8));
+		var shade = nab.darkness(), mine = painted = {}, list = rows.label.map(function (l, row) { return { row: row, t: shade(row), on: plot.shown(row) }; });
 		axes.forEach(scale);
-		where = [];
-		list.sort(function (a, b) { return plot.shown(a) - plot.shown(b) || (shade(a) === null ? 2 : shade(a)) - (shade(b) === null ? 2 : shade(b)); });
-		c.lineJoin = "round";
-		list.forEach(function (row) {
-			var t = shade(row), on = plot.shown(row);
-			c.beginPath(); path(c, row);
-			c.setLineDash(t === null ? [3, 3] : []);
-			c.strokeStyle = !on ? plot.ink("grid") : t === null ? plot.ink("bad") : plot.color(t, dense + (1 - dense) * 0.6 * t);
-			c.globalAlpha = !on ? Math.min(0.6, 3 * dense) : t === null ? Math.max(0.25, dense) : 1;
-			c.lineWidth = !on ? 1 : nab.data.n > 800 ? 1 : 1 + 0.9 * (t || 0);
-			c.stroke();
-		});
-		c.globalAlpha = 1; c.setLineDash([]);
-		axes.forEach(function (a, k) { ruler(c, a, x(k)); });
+		list.sort(function (a, b) { return a.on - b.on || (a.t === null ? 2 : a.t) - (b.t === null ? 2 : b.t); });
+		rulers(c);
 		place();
+		/* a thousand at a time: who has thousands of models can go on reading meanwhile */
+		(function some(from) {
+			if (mine !== painted) return;
+			list.slice(from, from + 1000).forEach(function (p) { stroke(c, p); });
+			c.globalAlpha = 1; c.setLineDash([]);
+			if (from + 1000 < list.length) requestAnimationFrame(function () { some(from + 1000); });
+			else rulers(c);
+		})(0);
 	}
+	function stroke(c, p) {
+		var dense = Math.max(0.12, Math.min(0.75, 40 / Math.sqrt(nab.data.n) / 8));
+		c.lineJoin = "round";
+		c.beginPath(); path(c, p.row);
+		c.setLineDash(p.t === null ? [3, 3] : []);
+		c.strokeStyle = !p.on ? plot.ink("grid") : p.t === null ? plot.ink("bad") : plot.color(p.t, dense + (1 - dense) * 0.6 * p.t);
+		c.globalAlpha = !p.on ? Math.min(0.6, 3 * dense) : p.t === null ? Math.max(0.25, dense) : 1;
+		c.lineWidth = !p.on ? 1 : nab.data.n > 800 ? 1 : 1 + 0.9 * (p.t || 0);
+		c.stroke();
+	}
+	function rulers(c) { axes.forEach(function (a, k) { ruler(c, a, x(k)); }); }
 	function ruler(c, a, px) {
 		var room = axes.length > 1 ? x(1) - x(0) - 14 : 300, taken = -Infinity;
 		c.strokeStyle = plot.ink("muted"); c.lineWidth = 1;
@@ -224,8 +232,9 @@ nab.view("parallel", function (section) {
 		});
 		return best;
 	}
-	function along(t) { /* height of the curve of path() at the share t of its width: x(u) = 3u(1-u)/2 + u^3 ... solved for u */
+	function along(t) { /* height of the curve of path() at the share t of its width: 1.5 u (1 - u) + u^3 = t, solved for u */
 		var a = 0, b = 1, u, k;
+		if (nab.data.n > 2000) return t; /* straight */
 		for (k = 0; k < 24; k++) {
 			u = (a + b) / 2;
 			if (1.5 * u * (1 - u) + u * u * u < t) a = u; else b = u;
@@ -286,7 +295,7 @@ nab.view("parallel", function (section) {
 	nab.parallel = {
 		axes: function () { return axes.map(function (a) { return a.key; }); },
 		at: function (key, row) { var a = whole.filter(function (b) { return b.key === key; })[0]; return a.at(a.value(row)); },
-		place: function (key, t) { var k = axes.map(function (a) { return a.key; }).indexOf(key); return [x(k), y(t)]; },
+		place: function (key, t) { chart.fresh(); var k = axes.map(function (a) { return a.key; }).indexOf(key); return [x(k), y(t)]; },
 		brush: function (key, range) { setBrush(whole.filter(function (a) { return a.key === key; })[0], range); },
 		shown: function () { return rows.label.map(function (l, row) { return row; }).filter(plot.shown); }
 	};

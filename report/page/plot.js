@@ -1,9 +1,10 @@
 /* report/page/plot.js - what the moving charts share: inks and the ramp of accuracy, axes with round ticks, a canvas that
- * follows its box and the theme, finding the mark under the pointer, and the tooltip of a
- * model.
+ * follows its box and the theme, finding the mark under the pointer, and the tooltip
+ * of a model.
  *
  *	s = nab.plot.surface(box, height, draw, over)   draw(ctx, w, h) paints everything, over(ctx, w, h) what follows
- *	                                                the pointer; s.paint(), s.paintOver() ask for it, s.canvas, s.top
+ *	                                                the pointer; s.paint(), s.paintOver() ask for it, s.canvas, s.top;
+ *	                                                s.fresh() paints at once what is still to be painted
  *	a = nab.plot.axis({ low, high, log, ... })      a.at(v) is 0..1; a.value(0..1); a.ticks(most); a.text(v)
  *	g = nab.plot.grid(points)                       g.near(x, y, reach): the nearest of points [{ x, y, r, ... }]
  */
@@ -103,6 +104,7 @@ nab.plot = (function () {
 			return c;
 		}
 		s.now = function (all) {
+			if (all) s.stale = false;
 			s.w = holder.clientWidth;
 			s.h = typeof height === "function" ? height(s.w) : height;
 			if (!s.w) return;
@@ -110,10 +112,18 @@ nab.plot = (function () {
 			if (all) draw(prepare(s.canvas), s.w, s.h);
 			if (over) over(prepare(s.top), s.w, s.h);
 		};
+		s.seen = nab.data.n <= 2000; /* of more models, what nobody sees is painted when it comes into sight, or is asked for */
 		function ask(level) {
-			if (!wanted) requestAnimationFrame(function () { var all = wanted > 1; wanted = 0; s.now(all); });
+			if (level > 1) s.stale = true;
+			if (!s.seen) return;
+			if (!wanted) requestAnimationFrame(function () { var all = s.stale; wanted = 0; if (all || s.seen) s.now(all); });
 			wanted = Math.max(wanted, level);
 		}
+		s.fresh = function () { if (s.stale) s.now(true); };
+		if (!s.seen) new IntersectionObserver(function (list) {
+			s.seen = list[list.length - 1].isIntersecting;
+			if (s.seen) ask(s.stale ? 2 : 1);
+		}, { rootMargin: "200px" }).observe(holder);
 		s.paint = function () { ask(2); };
 		s.paintOver = function () { ask(1); };
 		s.holder = holder;
@@ -125,7 +135,7 @@ nab.plot = (function () {
 	/* Paper is light: what is printed is painted for it. */
 	var before = null;
 	addEventListener("beforeprint", function () {
-		if (!nab.dark()) return;
+		if (!nab.dark()) return surfaces.forEach(function (s) { s.fresh(); });
 		before = [document.documentElement.dataset.theme];
 		document.documentElement.dataset.theme = "light";
 		inks = {};

@@ -197,7 +197,7 @@ nab.view("progress", function (section, data) {
 	nab.on("hover", chart.paintOver);
 	nab.on("current", chart.paintOver);
 	nab.progress = {
-		best: function () { return steps.map(function (p) { return p.row; }); },
+		best: function () { chart.fresh(); return steps.map(function (p) { return p.row; }); },
 		average: function () { return average(series()); },
 		series: series
 	};
