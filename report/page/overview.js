@@ -226,7 +226,7 @@ nab.view("overview", function (section, data) {
 	function names(c) {
 		var taken = [], list = members.map(function (m) { return m.row; }).reverse();
 		points.forEach(function (p) { if (p.how === "square" && p.on && list.indexOf(p.row) < 0) list.push(p.row); });
-		if (map()) list = points.filter(function (p) { return p.on && p.t !== null; }).reverse().slice(0, 6).map(function (p) { return p.row; }).concat(list);
+		if (map()) list = points.filter(function (p) { return p.on && p.t !== null && p.how !== "square"; }).reverse().slice(0, 6).map(function (p) { return p.row; }).concat(list);
 		c.font = plot.type(11.5); c.textBaseline = "middle"; c.textAlign = "left";
 		points.filter(function (p) { return p.on; }).slice(-400).forEach(function (p) { taken.push([p.x - p.r, p.y - p.r, 2 * p.r, 2 * p.r, p.row]); });
 		list.slice(0, 40).forEach(function (row) { name(c, by[row], taken); });
