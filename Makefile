@@ -4,7 +4,7 @@
 #   make demo                 install what is missing, build, run the main job on the embedded data set
 #   make check                install what is missing, build, pass all tests
 #   make SAN=address,undefined check-unit    the same with sanitizers, in an object tree of its own
-#   make check-long fuzz bench golden install clean
+#   make check-long check-exports fuzz bench golden install clean
 #   V=1 shows the commands
 
 .DELETE_ON_ERROR:
@@ -136,6 +136,13 @@ check-headers:
 
 check-layers:
 	$(Q)tests/check-layers.sh
+
+# What the tests skip where it is missing: TensorBoard itself, in a Python of its own under build/.
+check-exports: $B/tests/unit/test_tensorboard $B/tests/unit/test_export nab
+	$(Q)[ -x build/tensorboard/bin/tensorboard ] || { python3 -m venv build/tensorboard && \
+		build/tensorboard/bin/pip install -q --disable-pip-version-check tensorboard; }
+	$(Q)NAB_TENSORBOARD=build/tensorboard/bin/python $B/tests/unit/test_tensorboard
+	$(Q)$B/tests/unit/test_export
 
 check-fault: nab
 	$(Q)tests/check-fault.sh

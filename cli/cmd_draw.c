@@ -147,22 +147,72 @@ static int by_number(const void *a, const void *b)
 	return x->candidate.number < y->candidate.number ? -1 : x->candidate.number > y->candidate.number;
 }
 
-/* Of every candidate its best run; at most `limit`. The items stand best first. Returns how many are left. */
-static int best_of_each(struct store_item *items, int n, int limit)
+struct seeds { /* a candidate's finished runs */
+	int n;
+	double score, accuracy; /* sums */
+};
+
+static int64_t highest(const struct store_item *items, int n, bool run)
 {
 	int64_t most = 0;
-	bool *seen;
+
+	for (int i = 0; i < n; i++) {
+		int64_t id = run ? items[i].run.id : items[i].candidate.id;
+
+		most = id > most ? id : most;
+	}
+	return most;
+}
+
+/* Runs whose results were taken from another one that is listed go: they would stand there twice. */
+static int drop_copies(struct store_item *items, int n)
+{
+	int64_t most = highest(items, n, true);
+	bool *listed = mem_new((size_t)most + 1);
 	int kept = 0;
 
 	for (int i = 0; i < n; i++)
-		most = items[i].candidate.id > most ? items[i].candidate.id : most;
-	seen = mem_new((size_t)most + 1);
-	for (int i = 0; i < n && kept < limit; i++)
-		if (!seen[items[i].candidate.id]) {
-			seen[items[i].candidate.id] = true;
+		listed[items[i].run.id] = true;
+	for (int i = 0; i < n; i++) {
+		int64_t from = items[i].run.cached_from;
+
+		if (!from || from > most || !listed[from])
 			items[kept++] = items[i];
-		}
-	mem_free(seen);
+	}
+	mem_free(listed);
+	return kept;
+}
+
+static int by_score(const void *a, const void *b)
+{
+	const struct store_item *x = a, *y = b;
+
+	if (x->result.score != y->result.score)
+		return x->result.score > y->result.score ? -1 : 1;
+	return x->candidate.id < y->candidate.id ? -1 : x->candidate.id > y->candidate.id;
+}
+
+/* One item of every candidate, in the order of the first, with the means over its seeds. Returns how many. */
+static int means_of_candidates(struct store_item *items, int n)
+{
+	struct seeds *sum = mem_new(((size_t)highest(items, n, false) + 1) * sizeof *sum);
+	int kept = 0;
+
+	for (int i = 0; i < n; i++) {
+		struct seeds *of = &sum[items[i].candidate.id];
+
+		of->score += items[i].result.score;
+		of->accuracy += items[i].result.val_accuracy;
+		if (of->n++ == 0)
+			items[kept++] = items[i];
+	}
+	for (int i = 0; i < kept; i++) {
+		const struct seeds *of = &sum[items[i].candidate.id];
+
+		items[i].result.score = of->score / of->n;
+		items[i].result.val_accuracy = of->accuracy / of->n;
+	}
+	mem_free(sum);
 	return kept;
 }
 
@@ -179,7 +229,10 @@ static int read_stored(struct drawing *d, struct store *s, struct err *e)
 		return -1;
 	if (store_list(s, &q, &items, &n, d->c->arena, e) < 0 || select_apply(chosen, s, items, &n, false, e) < 0)
 		return -1;
-	n = best_of_each(items, n, f->limit);
+	n = means_of_candidates(items, drop_copies(items, n));
+	if (!f->sort && n)
+		qsort(items, (size_t)n, sizeof *items, by_score);
+	n = n < f->limit ? n : f->limit;
 	if (f->vertical && !f->sort && n)
 		qsort(items, (size_t)n, sizeof *items, by_number);
 	for (int i = 0; i < n; i++) {
