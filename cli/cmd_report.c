@@ -11,6 +11,7 @@
 
 struct flags {
 	const char *store, *study, *output, *where;
+	const char *literature;
 	struct opt_strs pin;
 	int top, images;
 	double interval;
@@ -23,6 +24,8 @@ static const struct opt flags[] = {
 	OPT_STR(struct flags, study, NULL, "the study; default: the newest"),
 	OPT_STR(struct flags, where, NULL, "only models for which this holds: 'acc > 0.9 and params < 100k'"),
 	OPT_INT(struct flags, top, 0, 0, 100000, "models with charts and details, best first; 0: 300"),
+	OPT_STR(struct flags, literature, NULL,
+		"published results beside one's own: cifar-10 (built in), or a JSON file (docs/report.md)"),
 	OPT_STRS(struct flags, pin, "models with charts and details whatever their place: LABEL,LABEL"),
 	OPT_INT(struct flags, images, -1, -1, 1000000,
 		"pictures of examples on the page; 0: none; -1: up to 2000, if the data are not large"),
@@ -42,6 +45,7 @@ static int write_report(struct cli *c, struct store *s, bool figures, struct rep
 				 .top = f->top,
 				 .images = f->images,
 				 .where = f->where,
+				 .literature = f->literature,
 				 .no_figures = !figures };
 	struct opt_strs pins = cli_split(&f->pin, c->arena);
 	struct store_study y;

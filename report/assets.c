@@ -13,6 +13,7 @@
 	X(css_core, "core.css")               \
 	X(css_selector, "selector.css")       \
 	X(css_leaderboard, "leaderboard.css") \
+	X(css_history, "history.css")         \
 	X(css_overview, "overview.css")       \
 	X(css_drawer, "drawer.css")           \
 	X(css_models, "models.css")           \
@@ -25,6 +26,7 @@
 	X(js_plot, "plot.js")               \
 	X(js_overview, "overview.js")       \
 	X(js_leaderboard, "leaderboard.js") \
+	X(js_history, "history.js")         \
 	X(js_unpack, "unpack.js")           \
 	X(js_examples, "examples.js")       \
 	X(js_curves, "curves.js")           \

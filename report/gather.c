@@ -682,6 +682,8 @@ int report_gather(struct report **out, struct store *s, const struct gather_opts
 	r->store = s;
 	r->started = r->ended = NAN;
 	*out = r;
+	if (o->literature && literature_read(&r->literature, o->literature, a, e) < 0)
+		return -1;
 	if (select_read(&chosen, o->where, NULL, a, e) < 0 || pick_studies(r, s, o->study, e) < 0)
 		return -1;
 	read_info(r);

@@ -6,6 +6,7 @@
 
 #include <stdbool.h>
 
+#include "report/literature.h"
 #include "store/store.h"
 
 struct arena;
@@ -92,7 +93,8 @@ struct report {
 	double started, ended, train_seconds;
 	int64_t epochs;
 	int test_reads;
-	int64_t failed; /* runs in a final state without success */
+	struct literature literature; /* results of others, n 0: none */
+	int64_t failed;               /* runs in a final state without success */
 };
 
 struct gather_opts {
@@ -100,7 +102,8 @@ struct gather_opts {
 	int top;                 /* rows with details; 0: 300 */
 	const char *const *pins; /* [n_pins] labels of models that have details in any case */
 	int n_pins;
-	const char *where; /* only candidates with a run for which this holds (store/select.h); NULL: all */
+	const char *literature; /* a set that is built in, or a file (report/literature.h); NULL: none */
+	const char *where;      /* only candidates with a run for which this holds (store/select.h); NULL: all */
 };
 
 /* Everything lives in a. ERR_USAGE: no such study, no model of a pinned label; ERR_INVALID: the store holds no study.

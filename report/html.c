@@ -183,8 +183,9 @@ void html_page(struct str *out, const struct page *p)
 	for (int i = 0; page_views[i]; i++)
 		section(&body, &nav, page_views[i], p);
 	str_addf(out,
-		 "<nav class=\"top\"><div><b>nab</b>%s<span class=\"space\"></span><button id=\"theme\" "
-		 "class=\"js-only\" hidden>light / dark</button></div></nav>\n<main>\n",
+		 "<a class=\"skip\" href=\"#main\">to the content</a><nav class=\"top\" "
+		 "aria-label=\"sections\"><div><b>nab</b>%s<span class=\"space\"></span><button id=\"theme\" "
+		 "class=\"js-only\" hidden>light / dark</button></div></nav>\n<main id=\"main\">\n",
 		 str_get(&nav));
 	str_add(out, str_get(&body));
 	str_add(out, "<footer>Made by nab, Neural Architecture Bench. This file needs no network and sends nothing."

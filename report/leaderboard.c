@@ -74,6 +74,19 @@ static void put_row(struct table *t, const struct report *r, const struct report
 	table_put_text(t, "architecture", w->summary);
 }
 
+static void put_literature(struct table *t, const struct literature_row *w)
+{
+	struct str name = { 0 };
+
+	str_addf(&name, "%s%s%s%s", w->name, w->note ? " (" : "", w->note ? w->note : "", w->note ? ")" : "");
+	table_row(t);
+	table_put_text(t, "name", str_get(&name));
+	table_put_text(t, "origin", "literature");
+	table_put(t, "test_accuracy", w->accuracy);
+	table_put(t, "params", w->params);
+	str_release(&name);
+}
+
 static void put_notes(struct table *t, const struct report *r)
 {
 	char note[400];
@@ -94,6 +107,10 @@ static void put_notes(struct table *t, const struct report *r)
 	if (r->n_inherited)
 		table_note(t, "Origin \"inherited\": starts from the weights of a trained model; not ranked with those "
 			      "trained from scratch.");
+	if (r->literature.n)
+		table_note(t,
+			   "Origin \"literature\": as published, not re-checked, trained and judged otherwise; never "
+			   "ranked with the runs of the store.");
 	if (r->n_baselines)
 		table_note(t, "Origin \"baseline\": given by the study for comparison, not found by the search.");
 }
@@ -104,6 +121,8 @@ struct table *table_leaderboard(const struct report *r, struct arena *a)
 
 	for (int i = 0; i < r->n_rows; i++)
 		put_row(t, r, &r->rows[i]);
+	for (int i = 0; i < r->literature.n; i++)
+		put_literature(t, &r->literature.rows[i]);
 	put_notes(t, r);
 	return t;
 }

@@ -15,13 +15,16 @@ struct arena;
 struct report;
 struct store;
 struct str;
+struct trial;
 
 struct page { /* what views may read */
 	const struct report *r;
 	struct store *store; /* open for reading, or NULL: then a view leaves out what it needs it for */
 	const char *cache;   /* path of the cache file beside the store, or NULL */
 	struct arena *a;
-	int images; /* pictures of examples at most; below 0: some, if the data are not large */
+	int images;                 /* pictures of examples at most; below 0: some, if the data are not large */
+	const struct trial *trials; /* [n_trials] ablations and variations (report/trials.h) */
+	int n_trials;
 };
 
 struct page_view {

@@ -16,6 +16,7 @@
 #include "report/page.h"
 #include "report/snac.h"
 #include "report/table.h"
+#include "report/trials.h"
 #include "store/cache.h"
 
 static int put(const char *dir, const char *name, struct str *text, struct err *e)
@@ -82,6 +83,32 @@ static int write_charts(const struct report *r, const char *top, struct err *e)
 	return write_chart(snac_legend(used, 720, r->a), "legend", dir, "legend", e);
 }
 
+static int write_trials(const struct page *p, const char *dir, struct err *e)
+{
+	for (int i = 0; i < p->n_trials; i++) {
+		const struct trial *t = &p->trials[i];
+		struct table *table = compare_table(t->c, p->a);
+		struct str text = { 0 };
+		char name[96];
+
+		str_add(&text, "# ");
+		escape_markdown(&text, t->c->title);
+		str_add(&text, "\n\n");
+		table_markdown(&text, table);
+		if (t->n_advice)
+			str_add(&text, "\n**Advice**\n\n");
+		advice_text(&text, t->advice, t->n_advice, "- ");
+		snprintf(name, sizeof name, "%s.md", t->file);
+		if (put(dir, name, &text, e) < 0)
+			return -1;
+		table_csv(&text, table);
+		snprintf(name, sizeof name, "%s.csv", t->file);
+		if (put(dir, name, &text, e) < 0)
+			return -1;
+	}
+	return 0;
+}
+
 static int write_page(const struct page *p, const char *dir, struct err *e)
 {
 	struct str page = { 0 };
@@ -106,9 +133,14 @@ static int write_figures(const struct report *r, const struct report_opts *o, st
 int report_write(struct store *s, const struct report_opts *o, struct report_made *made, struct err *e)
 {
 	struct arena *a = arena_new();
-	struct gather_opts what = {
-		.study = o->study, .top = o->top, .where = o->where, .pins = o->pins, .n_pins = o->n_pins
-	};
+	struct gather_opts what = { .study = o->study,
+				    .top = o->top,
+				    .where = o->where,
+				    .pins = o->pins,
+				    .n_pins = o->n_pins,
+				    .literature = o->literature };
+	struct page page = { .store = s, .a = a, .images = o->images };
+	struct trial *trials;
 	struct report *r;
 	int rc = -1;
 
@@ -118,8 +150,12 @@ int report_write(struct store *s, const struct report_opts *o, struct report_mad
 	TRY(write_tables(r, o->dir, e));
 	TRY(write_charts(r, o->dir, e));
 	TRY(write_figures(r, o, made, e));
-	TRY(write_page(&(struct page){ r, s, cache_path(store_path(s), a), a, o->images }, o->dir,
-		       e)); /* last: who sees the page finds what it stands beside */
+	page.r = r;
+	page.cache = cache_path(store_path(s), a);
+	TRY(trials_gather(&trials, &page.n_trials, r, s, a, e));
+	page.trials = trials;
+	TRY(write_trials(&page, o->dir, e));
+	TRY(write_page(&page, o->dir, e)); /* last: who sees the page finds what it stands beside */
 	snprintf(made->index, sizeof made->index, "%s/index.html", o->dir);
 	made->models = r->n_rows;
 	rc = 0;

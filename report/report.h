@@ -2,6 +2,7 @@
  *
  *	DIR/index.html        everything, in one file without network, opened from file://
  *	DIR/leaderboard.md    .csv .json    the table
+ *	DIR/ablation-STUDY-N.md .csv    variation-...    what an ablation or a variation came to
  *	DIR/snac/NAME.svg     a chart of each model's architecture, and legend.svg
  *	DIR/figures/          learning curves and accuracy against size: gnuplot scripts, their data, and pictures
  *
@@ -23,6 +24,7 @@ struct report_opts {
 	int top;                 /* models with charts and details, best first, baselines in any case; 0: 300 */
 	const char *const *pins; /* [n_pins] labels of models that have them in any case */
 	int n_pins;
+	const char *literature; /* results of others beside one's own (report/literature.h); NULL: none */
 	int images; /* pictures of examples on the page; 0: none; below 0: up to 2,000, if the data are not large */
 	const char *where; /* only candidates with a run for which this holds (store/select.h); NULL: all */
 	bool no_figures;   /* skip figures/ */

@@ -161,6 +161,50 @@ static void board_notes(struct str *out, const struct report *r)
 		     "models, dotted frame = repeated block, bars above = skip connections and branches.</p>");
 }
 
+/* Results of others stand apart and say so. */
+static void literature(struct str *out, const struct literature *v)
+{
+	char buf[32];
+
+	if (!v->n)
+		return;
+	str_add(out, "<h3>Literature");
+	if (v->name) {
+		str_add(out, ": ");
+		html_text(out, v->name);
+	}
+	str_add(out, "</h3><p class=\"sub\">As published, not re-checked");
+	if (v->source) {
+		str_add(out, " (");
+		html_text(out, v->source);
+		str_addc(out, ')');
+	}
+	str_add(out, "; trained and judged otherwise, so never ranked with the runs above.</p><div class=\"card "
+		     "scroll\"><table id=\"literature\"><thead><tr><th scope=\"col\">result</th><th scope=\"col\" "
+		     "class=\"n\">test accuracy %</th><th scope=\"col\" class=\"n\">parameters</th><th scope=\"col\" "
+		     "class=\"n\">GPU-days</th></tr></thead><tbody>\n");
+	for (int i = 0; i < v->n; i++) {
+		const struct literature_row *w = &v->rows[i];
+
+		str_add(out, "<tr><td>");
+		html_text(out, w->name);
+		str_add(out, " <span class=\"badge\">literature</span>");
+		if (w->note) {
+			str_add(out, " <span class=\"dim\">");
+			html_text(out, w->note);
+			str_add(out, "</span>");
+		}
+		str_add(out, "</td><td class=\"n\">");
+		html_percent(out, w->accuracy);
+		str_addf(out, "</td><td class=\"n\">%s</td><td class=\"n\">",
+			 isnan(w->params) ? "" : str_thousands(buf, llround(w->params)));
+		if (!isnan(w->gpu_days))
+			str_addf(out, "%g", w->gpu_days);
+		str_add(out, "</td></tr>\n");
+	}
+	str_add(out, "</tbody></table></div>");
+}
+
 /* Detailed rows are written out; the script makes the others when they are looked at. */
 static void board(struct str *out, const struct page *p)
 {
@@ -185,6 +229,7 @@ static void board(struct str *out, const struct page *p)
 			 "leaderboard.csv.</p></noscript>",
 			 compact);
 	board_notes(out, r);
+	literature(out, &r->literature);
 }
 
 /* Models that start from trained weights had more training than the others: they stand apart. */

@@ -1,4 +1,4 @@
-/* report/view_runs.c - the page: what the training noticed, and runs without a result. */
+/* report/view_runs.c - the page: what the training noticed. */
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
@@ -79,43 +79,4 @@ static void findings(struct str *out, const struct page *p)
 	str_add(out, "</tbody></table></div>\n");
 }
 
-static void failure_row(struct str *out, const struct report_row *w, const struct store_item *t)
-{
-	char params[32];
-
-	str_add(out, "<tr><td class=\"name\">");
-	html_text(out, w->label);
-	str_addf(out, "</td><td><span class=\"badge%s\">%s</span></td><td class=\"n\">%llu</td><td class=\"reason\">",
-		 run_state_final(t->run.state) ? " bad" : "", run_state_names[t->run.state],
-		 (unsigned long long)t->run.seed);
-	html_text(out, t->result.reason);
-	str_addf(out, "</td><td class=\"n\">%d</td><td class=\"n\">%s</td><td class=\"reason dim\">", t->attempts,
-		 str_thousands(params, w->params));
-	html_text(out, w->summary);
-	str_add(out, "</td></tr>\n");
-}
-
-static void failures(struct str *out, const struct page *p)
-{
-	const struct report *r = p->r;
-	int n = 0;
-
-	for (int i = 0; i < r->n_rows; i++)
-		for (int k = 0; k < r->rows[i].n_runs; k++) {
-			const struct store_item *t = &r->rows[i].runs[k].item;
-
-			if (t->run.state == STATE_DONE)
-				continue;
-			if (n++ == 0)
-				str_add(out,
-					"<p class=\"sub\">What ended them, and what would help.</p>"
-					"<div class=\"card scroll\"><table><thead><tr><th>model</th><th>status</th>"
-					"<th class=\"n\">seed</th><th>reason</th><th class=\"n\">attempts</th><th "
-					"class=\"n\">parameters</th><th>architecture</th></tr></thead><tbody>\n");
-			failure_row(out, &r->rows[i], t);
-		}
-	str_add(out, n ? "</tbody></table></div>\n" : "<p class=\"sub\">None: every run ended with a result.</p>\n");
-}
-
 const struct page_view view_findings = { .id = "findings", .title = "Findings", .html = findings };
-const struct page_view view_failures = { .id = "failures", .title = "Runs without a result", .html = failures };

@@ -12,7 +12,7 @@
 #include "report/html.h"
 #include "report/page.h"
 #include "report/plots.h"
-#include "report/snac.h"
+#include "store/store.h"
 
 static void pair(struct str *out, const char *key, const char *value)
 {
@@ -69,6 +69,37 @@ static void seeds_pair(struct str *out, const struct report *r)
 	str_release(&text);
 }
 
+static const char *label_of(const struct report *r, int64_t run)
+{
+	for (int i = 0; i < r->n_rows; i++)
+		for (int k = 0; k < r->rows[i].n_runs; k++)
+			if (r->rows[i].runs[k].item.run.id == run)
+				return r->rows[i].label;
+	return "a run that is not shown";
+}
+
+/* How often, and when, by what. */
+static void test_reads(struct str *out, const struct page *p)
+{
+	enum { MOST = 20 };
+	struct str text = { 0 };
+	char buf[40];
+
+	str_addf(&text, "%d time%s", p->r->test_reads, p->r->test_reads == 1 ? "" : "s");
+	for (int i = 0, listed = 0; p->store && i < p->r->n_studies; i++) {
+		struct store_test_read *v;
+		int n;
+
+		if (store_test_read_list(p->store, p->r->studies[i].id, &v, &n, p->a, NULL) < 0)
+			break;
+		for (int k = 0; k < n && listed < MOST; k++, listed++)
+			str_addf(&text, "%s%s: %s, by %s", listed ? "; " : ": ", clock_text(buf, v[k].time),
+				 label_of(p->r, v[k].run), v[k].what);
+	}
+	pair(out, "test split read", str_get(&text));
+	str_release(&text);
+}
+
 static void provenance(struct str *out, const struct page *p)
 {
 	const struct report *r = p->r;
@@ -89,8 +120,7 @@ static void provenance(struct str *out, const struct page *p)
 	pair(out, "study digest", y->digest);
 	seeds_pair(out, r);
 	env_pairs(out, y->env);
-	snprintf(buf, sizeof buf, "%d time%s", r->test_reads, r->test_reads == 1 ? "" : "s");
-	pair(out, "test split read", buf);
+	test_reads(out, p);
 	if (r->n_copies) {
 		snprintf(buf, sizeof buf, "%d", r->n_copies);
 		pair(out, "candidates that repeat another study's results, shown once", buf);

@@ -244,6 +244,31 @@ int store_test_reads(struct store *s, int64_t run, int *n, struct err *e)
 	return 0;
 }
 
+static int read_test_read(sqlite3_stmt *st, void *row, struct arena *a, struct err *e)
+{
+	struct store_test_read *r = row;
+
+	(void)e;
+	r->run = db_int(st, 0);
+	r->time = db_real(st, 1);
+	r->what = db_text(st, 2, a);
+	return 0;
+}
+
+int store_test_read_list(struct store *s, int64_t study, struct store_test_read **out, int *n, struct arena *a,
+			 struct err *e)
+{
+	sqlite3_stmt *st = db_query(s, e,
+				    "SELECT t.run,t.time,t.what FROM test_reads t JOIN runs r ON r.id=t.run"
+				    " JOIN candidates c ON c.id=r.candidate WHERE ?1=0 OR c.study=?1 ORDER BY t.id",
+				    "i", study);
+	void *rows = NULL;
+	int rc = db_list(s, st, read_test_read, sizeof **out, &rows, n, a, e);
+
+	*out = rows;
+	return rc;
+}
+
 int store_file_put(struct store *s, int64_t run, enum file_kind kind, const char *path, int64_t bytes, struct err *e)
 {
 	return db_run(s, e, "INSERT OR REPLACE INTO files(run,kind,path,bytes,written) VALUES(?,?,?,?,?)", "ittid", run,

@@ -314,6 +314,15 @@ int store_profile_get(struct store *s, int64_t model, struct store_profile *out,
 int store_test_read_add(struct store *s, int64_t run, const char *what, struct err *e);
 int store_test_reads(struct store *s, int64_t run, int *n, struct err *e); /* run 0: all of the store */
 
+struct store_test_read {
+	int64_t run;
+	double time;
+	const char *what; /* the command */
+};
+/* Of a study, or (0) of all; oldest first. */
+int store_test_read_list(struct store *s, int64_t study, struct store_test_read **out, int *n, struct arena *a,
+			 struct err *e);
+
 enum file_kind { FILE_CHECKPOINT, FILE_WEIGHTS, FILE_KIND_COUNT };
 
 struct store_file { /* paths are relative to the folder of the store */
@@ -355,6 +364,7 @@ struct store_item { /* a run with what belongs to it; result fields are NAN or 0
 	double test_accuracy;                     /* NAN unless the test split was read */
 	double started, ended;                    /* first attempt's start, last one's end */
 	int attempts;
+	const char *device; /* of the last attempt, or NULL */
 };
 
 enum store_order {

@@ -21,7 +21,8 @@ const char *const store_order_names[] = { "id",     "number", "score",   "accura
 	"m.params,m.macs,m.weight_bytes,m.train_bytes,m.depth,m.layers,y.name,m.hash,m.name,m.summary,"                \
 	"v.balanced_accuracy,v.f1_macro,v.top5,x.accuracy,(SELECT min(started) FROM attempts WHERE run=r.id),(SELECT " \
 	"max(ended) FROM attempts WHERE run=r.id),"                                                                    \
-	"(SELECT count(*) FROM attempts WHERE run=r.id)"                                                               \
+	"(SELECT count(*) FROM attempts WHERE run=r.id),"                                                              \
+	"(SELECT device FROM attempts WHERE run=r.id ORDER BY number DESC LIMIT 1)"                                    \
 	" FROM runs r JOIN candidates c ON c.id=r.candidate JOIN models m ON m.id=c.model"                             \
 	" JOIN studies y ON y.id=c.study LEFT JOIN results q ON q.run=r.id"                                            \
 	" LEFT JOIN times t ON t.run=r.id AND t.epoch=0"                                                               \
@@ -101,6 +102,7 @@ static int read_item(sqlite3_stmt *st, void *row, struct arena *a, struct err *e
 	i->started = db_real(st, 46);
 	i->ended = db_real(st, 47);
 	i->attempts = (int)db_int(st, 48);
+	i->device = db_text(st, 49, a);
 	return 0;
 }
 

@@ -57,7 +57,7 @@ quiet() {
 }
 # The same page with a script of somebody else in it: the policy must stop it, or the check above proves nothing.
 policy_works() {
-	sed 's|<main>|<main><script>document.title="foreign"</script><p style="color:red">x</p>|' "$dir/plain/index.html" >"$dir/foreign.html"
+	sed 's|<main id="main">|<main><script>document.title="foreign"</script><p style="color:red">x</p>|' "$dir/plain/index.html" >"$dir/foreign.html"
 	browse "$dir/foreign.html" || return 1
 	[ "$(grep -c 'CONSOLE.*Content Security Policy' "$dir/log")" -ge 2 ] || { cat "$dir/log"; return 1; }
 	! grep -q '<title>foreign' "$dir/dom"

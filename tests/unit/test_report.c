@@ -1,8 +1,8 @@
 /* tests/unit/test_report.c - reports of stores that were filled through the store's own calls: numbers against plain
  * recomputation, the page as markup, hostile names, files.
  *
- * With NAB_REPORT_KEEP=DIR the reports stay in DIR/plain, DIR/hostile, DIR/many and DIR/doodles (browser tests open
- * them).
+ * With NAB_REPORT_KEEP=DIR the reports stay in DIR/plain, DIR/hostile, DIR/many, DIR/doodles and DIR/trials (browser
+ * tests open them).
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -35,6 +35,7 @@
 #include "report/plots.h"
 #include "report/report.h"
 #include "report/table.h"
+#include "report/trials.h"
 #include "tests/helper_store.h"
 #include "tests/helper_xml.h"
 
@@ -64,7 +65,7 @@ static const struct made_store hostile = { .study = "<script>alert(0)</script>",
 					   .unfinished = true,
 					   .seed = 12 };
 static const struct made_store doodles = { .study = "doodles",
-					   .candidates = 610,
+					   .candidates = 300,
 					   .baselines = 2,
 					   .seeds = 1,
 					   .epochs = 3,
@@ -793,7 +794,7 @@ static void many_models_are_compact(void **state)
 {
 	struct place *p = *state;
 	struct store *s = store_of(p, "doodles", &doodles);
-	const char *pins[] = { "doodles-2", "doodles-601" };
+	const char *pins[] = { "doodles-2", "doodles-291" };
 	struct report_opts o = { .dir = arena_printf(p->a, "%s/doodles", p->dir),
 				 .top = 20,
 				 .pins = pins,
@@ -822,6 +823,125 @@ static void many_models_are_compact(void **state)
 	assert_int_equal(report_write(s, &o, &made, &bad), -1);
 	assert_int_equal(bad.code, ERR_USAGE);
 	store_close(s);
+}
+
+/* A search, an ablation and a variation of one data set, beside what others have published. */
+static struct store *store_of_trials(struct place *p)
+{
+	struct made_store m = { .study = "searched",
+				.candidates = 6,
+				.seeds = 1,
+				.epochs = 3,
+				.examples = 1500,
+				.classes = clothes,
+				.seed = 21 };
+	char *path = arena_printf(p->a, "%s/trials.db", p->dir);
+	struct store *s = NULL;
+
+	if (!file_exists(path)) {
+		made_store_add(path, &m);
+		m.seeds = 3;
+		m.kind = "ablate";
+		m.study = "parent-ablate";
+		m.seed = 22;
+		made_store_add(path, &m);
+		m.kind = "vary";
+		m.study = "parent-vary";
+		made_store_add(path, &m);
+	}
+	OK(store_open(&s, path, STORE_READ, &bad));
+	return s;
+}
+
+static const struct report_row *row_called(const struct report *r, const char *label, const char *study)
+{
+	for (int i = 0; i < r->n_rows; i++)
+		if (strcmp(r->rows[i].label, label) == 0 && strcmp(r->rows[i].study, study) == 0)
+			return &r->rows[i];
+	fail_msg("no row %s", label);
+	return NULL;
+}
+
+static void check_trial(const struct report *r, const struct trial *t)
+{
+	const struct report_row *parent = row_called(r, t->c->rows[0].label, t->study);
+
+	assert_string_equal(t->c->rows[0].label, "parent");
+	for (int i = 1; i < t->c->n_rows; i++) {
+		const struct compare_row *c = &t->c->rows[i];
+		const struct report_row *w = row_called(r, c->label, t->study);
+
+		assert_true(fabs(c->effect.mean - (w->accuracy - parent->accuracy)) < 1e-9);
+		assert_true(c->effect.low <= c->effect.mean && c->effect.mean <= c->effect.high);
+		assert_int_equal(c->params, w->params);
+		assert_int_equal(w->kind, t->ablation ? KIND_ABLATION : KIND_VARIATION);
+		assert_ptr_equal(&r->rows[w->parent], parent);
+		assert_string_equal(w->change, c->change);
+	}
+}
+
+static void trials_stand_against_their_parents(void **state)
+{
+	struct place *p = *state;
+	struct store *s = store_of_trials(p);
+	struct report_opts o = { .dir = arena_printf(p->a, "%s/trials", p->dir), .literature = "cifar-10" };
+	struct report_made made;
+	struct gather_opts what = { 0 };
+	struct report *r;
+	struct trial *t;
+	const char *wrong;
+	int n;
+
+	o.no_figures = true;
+	OK(report_write(s, &o, &made, &bad));
+	wrong = xml_wrong(slurp(p, o.dir, "index.html"), true, NULL);
+	if (wrong)
+		fail_msg("%s", wrong);
+	OK(report_gather(&r, s, &what, p->a, &bad));
+	OK(trials_gather(&t, &n, r, s, p->a, &bad));
+	assert_int_equal(n, 2);
+	for (int i = 0; i < n; i++) {
+		check_trial(r, &t[i]);
+		assert_int_equal(t[i].n_advice > 0, t[i].ablation);
+		check_csv(slurp(p, o.dir, arena_printf(p->a, "%s.csv", t[i].file)));
+		assert_non_null(strstr(slurp(p, o.dir, arena_printf(p->a, "%s.md", t[i].file)), "| parent |"));
+	}
+	assert_non_null(strstr(slurp(p, o.dir, "leaderboard.csv"), "literature"));
+	assert_non_null(strstr(slurp(p, o.dir, "leaderboard.md"), "never ranked with the runs of the store"));
+	assert_non_null(strstr(slurp(p, o.dir, "index.html"), "As published, not re-checked"));
+	store_close(s);
+}
+
+static void literature_is_checked(void **state)
+{
+	static const struct {
+		const char *text, *wrong;
+	} bads[] = {
+		{ "[]", "rows" },
+		{ "{\"rows\": [{\"error\": 3}]}", "rows[0]: must be an object with a \"name\"" },
+		{ "{\"rows\": [{\"name\": \"a\"}, {\"name\": \"b\", \"eror\": 3}]}", "rows[1]: \"eror\"" },
+		{ "{\"rows\": [{\"name\": \"a\", \"accuracy\": 96.3}]}", "a share of 1" },
+	};
+	struct place *p = *state;
+	char *path = arena_printf(p->a, "%s/papers.json", p->dir);
+	const char *good = "{\"rows\":[{\"name\":\"<b>x</b>\",\"error\":4.5,\"params\":1e6,\"note\":\"n\"}]}";
+	struct literature v;
+
+	for (size_t i = 0; i < sizeof bads / sizeof *bads; i++) {
+		OK(file_write(path, bads[i].text, strlen(bads[i].text), &bad));
+		err_clear(&bad);
+		assert_int_equal(literature_read(&v, path, p->a, &bad), -1);
+		assert_int_equal(bad.code, ERR_INVALID);
+		assert_non_null(strstr(bad.msg, bads[i].wrong));
+	}
+	OK(file_write(path, good, strlen(good), &bad));
+	OK(literature_read(&v, path, p->a, &bad));
+	assert_int_equal(v.n, 1);
+	assert_true(fabs(v.rows[0].accuracy - 0.955) < 1e-12 && isnan(v.rows[0].gpu_days));
+	for (int i = 0; literature_names[i]; i++) {
+		OK(literature_read(&v, literature_names[i], p->a, &bad));
+		assert_true(v.n >= 10 && v.name && v.source);
+	}
 }
 
 static void figures_without_gnuplot(void **state)
@@ -873,6 +993,8 @@ int main(void)
 		cmocka_unit_test(plots_stay_on_the_paper),
 		cmocka_unit_test(writes_all_files),
 		cmocka_unit_test(many_models_are_compact),
+		cmocka_unit_test(trials_stand_against_their_parents),
+		cmocka_unit_test(literature_is_checked),
 		cmocka_unit_test(figures_without_gnuplot),
 		cmocka_unit_test(unwritable_folder_is_an_error),
 	};
