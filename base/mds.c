@@ -125,20 +125,16 @@ out:
 	return rc;
 }
 
-enum { MANY = 512 }; /* points that are worth a team of threads */
-
 /* ---- SMACOF --------------------------------------------------------------------------------------------- */
 
-/* The Guttman transform of x: (1/n) B(X) X. Returns the raw stress of x, twice. Rows are independent, so that threads
- * do not change a bit. */
-static double transform(double (*out)[2], const double (*x)[2], const double *d, int n, double *row)
+/* The Guttman transform of x: (1/n) B(X) X. Returns the raw stress of x, twice. */
+static double transform(double (*out)[2], const double (*x)[2], const double *d, int n)
 {
 	double sum = 0;
 
-#pragma omp parallel for schedule(static) if (n >= MANY)
 	for (int i = 0; i < n; i++) {
 		const double *want = d + (size_t)i * (size_t)n;
-		double u = 0, v = 0, stress = 0;
+		double u = 0, v = 0;
 
 		for (int j = 0; j < n; j++) {
 			double dx = x[i][0] - x[j][0], dy = x[i][1] - x[j][1], is = sqrt(dx * dx + dy * dy);
@@ -146,14 +142,11 @@ static double transform(double (*out)[2], const double (*x)[2], const double *d,
 
 			u += share * dx;
 			v += share * dy;
-			stress += (is - want[j]) * (is - want[j]);
+			sum += (is - want[j]) * (is - want[j]);
 		}
 		out[i][0] = u / n;
 		out[i][1] = v / n;
-		row[i] = stress;
 	}
-	for (int i = 0; i < n; i++)
-		sum += row[i];
 	return sum;
 }
 
@@ -203,21 +196,20 @@ static int steps_most(int n)
 /* Until the stress falls by less than `least` of itself. */
 static double descend(double (*x)[2], const double *d, int n, double least, int *steps)
 {
-	double(*next)[2] = mem_new((size_t)(n + 1) * sizeof *next), *row = mem_new((size_t)(n + 1) * sizeof *row);
-	double before = transform(next, (const double(*)[2])x, d, n, row), enough = nothing * sum_of_squares(d, n);
+	double(*next)[2] = mem_new((size_t)(n + 1) * sizeof *next);
+	double before = transform(next, (const double(*)[2])x, d, n), enough = nothing * sum_of_squares(d, n);
 	int k = 0;
 
 	for (; k < steps_most(n) && before > enough; k++) {
 		double was = before;
 
 		memcpy(x, next, (size_t)n * sizeof *x);
-		before = transform(next, (const double(*)[2])x, d, n, row);
+		before = transform(next, (const double(*)[2])x, d, n);
 		if (!(was - before > least * was))
 			break;
 	}
 	if (steps)
 		*steps = k;
-	mem_free(row);
 	mem_free(next);
 	return before / 2;
 }
@@ -283,14 +275,14 @@ static double try_starts(double (*x)[2], const double *d, int n, double best)
 	double *stress = mem_new((size_t)starts * sizeof *stress);
 	double(*trial)[2] = mem_new((size_t)starts * (size_t)n * sizeof *trial);
 
-#pragma omp parallel for schedule(dynamic) if (n < MANY)
+#pragma omp parallel for schedule(dynamic)
 	for (int i = 0; i < starts; i++) {
 		scatter(trial + (size_t)i * (size_t)n, d, n, (uint64_t)i + 1);
 		stress[i] = mds_smacof(trial + (size_t)i * (size_t)n, d, n, NULL);
 	}
 	finish = least_of(list, stress, starts);
 	finish = finish < finishers(n) ? finish : finishers(n);
-#pragma omp parallel for schedule(dynamic) if (n < MANY)
+#pragma omp parallel for schedule(dynamic)
 	for (int k = 0; k < finish; k++)
 		stress[list[k]] = descend(trial + (size_t)list[k] * (size_t)n, d, n, at_last, NULL);
 	for (int k = 0; k < finish; k++)
@@ -344,7 +336,10 @@ static bool relocate(double (*x)[2], const double *d, int n)
 	return any;
 }
 
-enum { ROUNDS_MAX = 5 };
+static int rounds_most(int n)
+{
+	return n <= 200 ? 5 : 1;
+}
 
 int mds_map(double (*x)[2], double (*classical)[2], const double *d, int n, double *stress, struct err *e)
 {
@@ -360,7 +355,7 @@ int mds_map(double (*x)[2], double (*classical)[2], const double *d, int n, doub
 		best = descend(x, d, n, at_last, NULL);
 	if (best > little)
 		best = try_starts(x, d, n, best);
-	for (int i = 0; i < ROUNDS_MAX && best > little; i++) {
+	for (int i = 0; i < rounds_most(n) && best > little; i++) {
 		memcpy(trial, x, (size_t)n * sizeof *x);
 		if (!relocate(trial, d, n) || !((v = descend(trial, d, n, at_last, NULL)) < best * (1 - 1e-9)))
 			break;

@@ -166,6 +166,42 @@ static void remap_vectors(void **state)
 	json_free(doc);
 }
 
+/* All 100 published models: the largest distance of their matrix is known. "pool5(max)" is pool5 there, and
+ * "dropout:0.5" dropout. */
+static void remap_largest(void **state)
+{
+	const char *path = real_data("remap/remap100.json");
+	struct otmann *m[100];
+	struct err e = { 0 };
+	struct json *doc;
+	double most = 0;
+	int n = 0;
+
+	(void)state;
+	if (!path)
+		SKIP_BECAUSE("no real data beside the checkout");
+	if (json_load(&doc, path, &e) < 0)
+		fail_msg("%s", e.msg);
+	JSON_EACH(v, doc) {
+		const char *layers = "";
+
+		JSON_EACH(l, json_get(v, "layers")) {
+			const char *t = json_string(l);
+			int end = (int)(strncmp(t, "dropout", 7) == 0 ? 7 : strcspn(t, "("));
+
+			layers = arena_printf(arena, "%s%s%.*s", layers, layers[0] ? " " : "", end, t);
+		}
+		assert_in_range(n, 0, 99);
+		m[n++] = chain_of(layers);
+	}
+	assert_int_equal(n, 100);
+	for (int i = 0; i < n; i++)
+		for (int k = 0; k < i; k++)
+			most = fmax(most, otmann_distance(m[i], m[k], &OTMANN_COST));
+	near(most, 464022.575, "the largest of the published matrix");
+	json_free(doc);
+}
+
 static struct otmann *published[8];
 
 static void build_nasbot(void)
@@ -578,6 +614,7 @@ int main(int argc, char **argv)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(remap_masses, setup, teardown),
 		cmocka_unit_test_setup_teardown(remap_vectors, setup, teardown),
+		cmocka_unit_test_setup_teardown(remap_largest, setup, teardown),
 		cmocka_unit_test_setup_teardown(nasbot_pairs, setup, teardown),
 		cmocka_unit_test_setup_teardown(structure_weights, setup, teardown),
 		cmocka_unit_test_setup_teardown(mlp_labels, setup, teardown),
