@@ -546,11 +546,23 @@ nab.view("handcraft", function (section, data) {
 		view.state.textContent = r.ok ? "sound" : s.doc.layers.length ? "not yet a model" : "empty";
 		view.state.className = "badge " + (r.ok ? "good" : "bad");
 	}
+	/* The same words about several layers stand together. */
+	function alike(found) {
+		var by = {}, out = [];
+		found.forEach(function (p) {
+			var key = p.msg.replace(/[A-Za-z0-9_]+_\d+\b/g, "*");
+			if (!by[key]) out.push(by[key] = []);
+			by[key].push(p);
+		});
+		return out;
+	}
+	function toPlace(path) { return button(path, function () { choose(path, true); }, { class: "link" }); }
 	function showProblems() {
 		var found = problems(), fix = repair();
 		fill(view.problems, 
-			found.length ? make("ul", { class: "find" }, found.map(function (p) {
-				return make("li", { class: p.bad ? "bad" : null }, p.path ? button(p.path, function () { choose(p.path, true); }, { class: "link" }) : make("b", "model"), " ", p.msg);
+			found.length ? make("ul", { class: "find" }, alike(found).map(function (list) {
+				return make("li", { class: list[0].bad ? "bad" : null }, list[0].path ? toPlace(list[0].path) : make("b", "model"), " ", list[0].msg,
+					list.length > 1 ? make("details", make("summary", list.length - 1 + " more alike"), list.slice(1).map(function (p) { return [toPlace(p.path), " "]; })) : null);
 			})) : make("p", { class: "hc-help" }, s.doc.layers.length ? "nothing to say" : "\u2013"),
 			fix ? make("div", { class: "hc-repair" }, make("b", "nab can repair this"), make("ul", fix.repairs.map(function (x) { return make("li", x); })),
 				button("repair", function () { take(fix); })) : null);

@@ -293,10 +293,47 @@ static void scales(void **state)
 	arena_free(a);
 }
 
+/* What does not fit leaves what stands before it; a document without a sound frame leaves nothing. */
+static void reads_in_part(void **state)
+{
+	static const struct {
+		const char *text;
+		int nodes; /* -1: none can be read */
+		bool whole;
+	} cases[] = {
+		{ "{\"input\": [1, 8, 8], \"classes\": 3, \"layers\": [\"relu\", \"flatten\"]}", 2, true },
+		{ "{\"input\": [1, 8, 8], \"layers\": [\"relu\", {\"conv2d\": {\"filters\": 2, \"kernel\": 9}}, "
+		  "\"relu\"]}",
+		  1, false },
+		{ "{\"input\": [1, 8, 8], " RESIDUAL ", \"layers\": [{\"residual\": {\"filters\": 2}}, \"relo\"]}", 9,
+		  false },
+		{ "{\"input\": [1, 8, 8], \"layers\": []}", 0, false },
+		{ "{\"input\": [0], \"layers\": [\"relu\"]}", -1, false },
+		{ "[]", -1, false },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+		struct arena *a = arena_new();
+		struct json *doc;
+		struct graph *g;
+		bool whole;
+
+		assert_int_equal(json_parse(&doc, cases[i].text, strlen(cases[i].text), "test", NULL), 0);
+		g = model_read_part(doc, NULL, a, &whole);
+		assert_int_equal(g ? g->n_nodes : -1, cases[i].nodes);
+		if (g)
+			assert_int_equal(whole, cases[i].whole);
+		json_free(doc);
+		arena_free(a);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(expands_blocks),
+		cmocka_unit_test(reads_in_part),
 		cmocka_unit_test(prints_canonically),
 		cmocka_unit_test(hash_is_canonical),
 		cmocka_unit_test(says_what_is_wrong),
