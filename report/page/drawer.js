@@ -154,7 +154,7 @@ nab.view("drawer", function (section, data) {
 		return out.filter(function (s) { return s.points.length; });
 	}
 	function curves(list) {
-		var W = 1180, H = 320, L = 58, R = 150, T = 12, B = 40, lines = series(list), values = [], last = 1, y, x, s, ends = [];
+		var W = Math.max(480, (section.clientWidth || 1222) - 42), H = 320, L = 58, R = 150, T = 12, B = 40, lines = series(list), values = [], last = 1, y, x, s, ends = [];
 		if (!lines.length) return null;
 		lines.forEach(function (l) { l.points.forEach(function (p) { values.push(p[1]); last = Math.max(last, p[0]); }); });
 		y = plot.range(values, curve.what === "loss" && plot.spans(values, 10), 0.05);

@@ -5,7 +5,7 @@ nab.view("parallel", function (section) {
 	"use strict";
 	var rows = nab.rows, plot = nab.plot, f = nab.format, make = nab.make, share = nab.data.classify;
 	var axes = [], brushes = {}, top = 100, chart = null, drag = null, painted = null, at = {}, cut = -Infinity;
-	var margin = { left: 30, right: 30, top: 58, bottom: 34 }, RAIL = 22;
+	var margin = { left: 24, right: 44, top: 58, bottom: 34 }, RAIL = 22;
 
 	/* ---- axes ---- */
 	function make_axis(key, title, value, how) {

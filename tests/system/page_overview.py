@@ -301,6 +301,21 @@ def test_hostile_names_stay_text_in_pictures(t):
     assert page.text("#parallel .note")
 
 
+def test_hundreds_of_models_stay_within_the_page(t):
+    for width in (1300, 800):
+        page = t.open("doodles/index.html", width=width)
+        page.eval("nab.set({ classes: [], filter: '', pinned: [0, 1] })")
+        wait(page)
+        box = page.eval("nab.overview.axes().box")
+        seen = [p for p in page.eval("nab.rows.label.map((l, row) => nab.overview.point(row))") if p]
+        assert len(seen) > 500
+        assert all(box[0] <= p["x"] <= box[0] + box[2] and box[1] <= p["y"] <= box[1] + box[3] for p in seen)
+        for part in ("overview", "drawer", "parallel", "progress"):
+            assert page.eval("document.querySelector('#%s').scrollWidth <= document.querySelector('#%s').clientWidth" % (part, part)), part
+        assert page.count("#overview .point") == 40 and page.count("#overview .point[tabindex='0']") == 1
+    page.eval("nab.set({ pinned: [] })")
+
+
 def test_a_theme_repaints(t):
     page = t.open("plain/index.html")
     page.click("#theme")
