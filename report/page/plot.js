@@ -132,24 +132,6 @@ nab.plot = (function () {
 		surfaces.push(s);
 		return s;
 	}
-	/* Paper is light: what is printed is painted for it. */
-	var before = null;
-	addEventListener("beforeprint", function () {
-		if (!nab.dark()) return surfaces.forEach(function (s) { s.fresh(); });
-		before = [document.documentElement.dataset.theme];
-		document.documentElement.dataset.theme = "light";
-		inks = {};
-		surfaces.forEach(function (s) { s.now(true); });
-	});
-	addEventListener("afterprint", function () {
-		if (!before) return;
-		if (before[0]) document.documentElement.dataset.theme = before[0];
-		else delete document.documentElement.dataset.theme;
-		before = null;
-		inks = {};
-		surfaces.forEach(function (s) { s.paint(); });
-	});
-
 	/* ---- finding ---- */
 	function grid(points) {
 		var size = 24, cells = new Map();

@@ -316,6 +316,16 @@ def test_hundreds_of_models_stay_within_the_page(t):
     page.eval("nab.set({ pinned: [] })")
 
 
+def test_paper_has_the_plots_that_stand_still(t):
+    page = t.open("plain/index.html", dark=True)
+    page.send("Emulation.setEmulatedMedia", {"media": "print"})
+    for part in ("overview", "progress"):
+        assert page.eval("document.querySelector('#%s .still svg').getBoundingClientRect().height > 100" % part)
+        assert page.eval("document.querySelector('#%s .live').getBoundingClientRect().height === 0" % part)
+    page.send("Emulation.setEmulatedMedia", {"media": ""})
+    assert page.eval("document.querySelector('#overview .still').getBoundingClientRect().height === 0")
+
+
 def test_a_theme_repaints(t):
     page = t.open("plain/index.html")
     page.click("#theme")
