@@ -61,21 +61,6 @@ static int add_named(struct cli *c, struct store *s, struct list *l, struct err 
 	return 0;
 }
 
-/* The candidate that others were made from, else the first baseline, else the first of all. */
-static int64_t reference(const struct store_candidate *all, int n)
-{
-	int64_t baseline = 0;
-
-	for (int i = 0; i < n; i++) {
-		for (int k = 0; k < n && !all[i].change; k++)
-			if (k != i && all[k].parent == all[i].model)
-				return all[i].id;
-		if (!baseline && all[i].origin == ORIGIN_BASELINE)
-			baseline = all[i].id;
-	}
-	return baseline ? baseline : all[0].id;
-}
-
 /* study 0: of all. */
 static int add_chosen(struct cli *c, struct store *s, int64_t study, struct list *l, struct err *e)
 {
@@ -107,7 +92,7 @@ static int add_study(struct cli *c, struct store *s, const char *name, struct li
 	if (store_candidates(s, y.id, &all, &n, c->arena, e) < 0)
 		return -1;
 	if (n && !l->n)
-		add(l, reference(all, n));
+		add(l, compare_reference(all, n));
 	if (f->where)
 		return add_chosen(c, s, y.id, l, e);
 	for (int i = 0; i < n; i++)

@@ -701,3 +701,17 @@ int compare_gather(struct comparison **out, struct store *s, const int64_t *cand
 	compute(&k);
 	return 0;
 }
+
+int64_t compare_reference(const struct store_candidate *all, int n)
+{
+	int64_t baseline = 0;
+
+	for (int i = 0; i < n; i++) {
+		for (int k = 0; k < n && !all[i].change; k++)
+			if (k != i && all[k].parent == all[i].model)
+				return all[i].id;
+		if (!baseline && all[i].origin == ORIGIN_BASELINE)
+			baseline = all[i].id;
+	}
+	return baseline ? baseline : all[0].id;
+}

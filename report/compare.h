@@ -73,6 +73,10 @@ struct compare_opts {
 int compare_gather(struct comparison **out, struct store *s, const int64_t *candidates, int n,
 		   const struct compare_opts *o, struct arena *a, struct err *e);
 
+/* What a study is compared with: the candidate that others were made from, else the first baseline, else the first of
+ * all. Its id; n > 0. */
+int64_t compare_reference(const struct store_candidate *all, int n);
+
 /* As a table: text, Markdown, LaTeX (booktabs), CSV, JSON by report/table.h. */
 struct table *compare_table(const struct comparison *c, struct arena *a);
 

@@ -117,16 +117,20 @@ static int write_page(const struct page *p, const char *dir, struct err *e)
 	return put(dir, "index.html", &page, e);
 }
 
-static int write_figures(const struct report *r, const struct report_opts *o, struct report_made *made, struct err *e)
+static int write_figures(const struct report *r, struct store *s, const struct report_opts *o, struct report_made *made,
+			 struct err *e)
 {
+	struct plot_request q = {
+		.report = r, .store = s, .cache = cache_path(store_path(s), r->a), .format = FIGURE_SVG
+	};
 	char dir[4096];
 
 	if (o->no_figures)
 		return 0;
 	snprintf(dir, sizeof dir, "%s/figures", o->dir);
-	if (gnuplot_write(r, dir, e) < 0)
+	if (gnuplot_figures(&q, dir, "gnuplot", made->note, sizeof made->note, e) < 0)
 		return -1;
-	made->drawn = gnuplot_draw(r, dir, "gnuplot", made->note, sizeof made->note) == 1;
+	made->drawn = !made->note[0];
 	return 0;
 }
 
@@ -149,7 +153,7 @@ int report_write(struct store *s, const struct report_opts *o, struct report_mad
 	TRY(file_mkdirs(o->dir, e));
 	TRY(write_tables(r, o->dir, e));
 	TRY(write_charts(r, o->dir, e));
-	TRY(write_figures(r, o, made, e));
+	TRY(write_figures(r, s, o, made, e));
 	page.r = r;
 	page.cache = cache_path(store_path(s), a);
 	TRY(trials_gather(&trials, &page.n_trials, r, s, a, e));

@@ -38,4 +38,4 @@ t confirm 2 --store s.db
 "$nab" compare 1 2 --store s.db 2>/dev/null | grep -c '(inherited)'
 "$nab" report --store s.db --output rep 2>&1 | grep -c 'gnuplot ended'
 grep -c ',inherited,' rep/*.csv
-ls rep/figures | grep -c search-order
+ls rep/figures | grep -c progress
