@@ -132,7 +132,8 @@ char *str_real(char *buf, double v)
 		snprintf(buf, 32, "%.0f", v);
 		return buf;
 	}
-	for (int digits = 1; digits <= 17; digits++) {
+	/* What reads back from at most 15 digits is the same with 15, without its zeros; but not close to 0. */
+	for (int digits = fabs(v) < 1e-290 ? 1 : 15; digits <= 17; digits++) {
 		snprintf(buf, 32, "%.*g", digits, v);
 		if (strtod(buf, NULL) == v)
 			break;
