@@ -10,6 +10,8 @@
 #include "report/chart.h"
 #include "report/gather.h"
 
+enum { CROWD = 1000 }; /* marks of a plot from which on it shows not all */
+
 const char *const plot_x_names[] = { "params", "macs", "seconds", "order", NULL };
 const char *const plot_x_titles[] = { "parameters", "multiply-adds per example", "seconds of training",
 				      "order of the search", NULL };
@@ -85,6 +87,20 @@ static void fill_mark(struct mark *m, const struct report *r, int i, enum plot_x
 	str_release(&title);
 }
 
+/* Of very many models only those with details and those on the line are drawn: nobody can tell the others apart, and a
+ * page with all of them would be slow. Returns how many are left. */
+static int thin_out(const struct report *r, struct mark *marks, int n)
+{
+	int kept = 0;
+
+	if (n <= CROWD)
+		return n;
+	for (int i = 0; i < n; i++)
+		if (marks[i].label || r->rows[atoi(marks[i].key)].detailed)
+			marks[kept++] = marks[i];
+	return kept;
+}
+
 struct canvas *plot_merit(const struct report *r, enum plot_x x, double width, double height)
 {
 	struct mark *marks = ARENA_ARRAY(r->a, struct mark, r->n_ranked + 1);
@@ -107,10 +123,13 @@ struct canvas *plot_merit(const struct report *r, enum plot_x x, double width, d
 		for (int k = 0; k + 1 < best.n; k++)
 			if (line[k].x == marks[i].x && line[k].y == marks[i].y)
 				marks[i].label = r->rows[atoi(marks[i].key)].label;
-	c.n_marks = n;
+	c.n_marks = thin_out(r, marks, n);
 	c.series = &best;
 	c.n_series = 1;
-	c.x = (struct axis){ .title = plot_x_titles[x],
+	c.x = (struct axis){ .title = c.n_marks == n
+					  ? plot_x_titles[x]
+					  : arena_printf(r->a, "%s (%d of %d models: the detailed ones, and the line)",
+							 plot_x_titles[x], c.n_marks, n),
 			     .log = x != PLOT_ORDER,
 			     .unit = x == PLOT_ORDER ? AXIS_WHOLE : AXIS_PLAIN };
 	c.y = (struct axis){ .title = r->classify ? "validation accuracy" : "validation metric",
