@@ -96,6 +96,15 @@ static void params_cell(struct str *out, const struct compare_row *w, const stru
 	str_add(out, "</td>");
 }
 
+/* None is worse than the best beyond doubt: then it is no distinction. */
+static bool everyone(const struct comparison *c)
+{
+	for (int i = 0; i < c->n_rows; i++)
+		if (!c->rows[i].best && !isnan(c->rows[i].accuracy))
+			return false;
+	return true;
+}
+
 static void row(struct str *out, const struct comparison *c, int i, double reach, struct arena *a)
 {
 	const struct compare_row *w = &c->rows[i];
@@ -104,9 +113,9 @@ static void row(struct str *out, const struct comparison *c, int i, double reach
 	html_bold(out, w->label);
 	if (w->inherited)
 		str_add(out, " <span class=\"badge\">inherited weights</span>");
-	if (w->best)
-		str_add(out,
-			" <span class=\"badge front\" title=\"not significantly worse than the best\">best</span>");
+	if (w->best && !everyone(c))
+		str_add(out, " <span class=\"badge front\" title=\"not significantly worse than the best (5 %, "
+			     "Holm)\">best or near</span>");
 	str_add(out, "<div class=\"dim\">");
 	html_text(out, i == 0 ? "the parent" : w->change ? w->change : w->control_of ? w->control_of : "");
 	str_add(out, "</div></td><td class=\"n\">");

@@ -36,7 +36,8 @@ nab.view("history", function (section, data) {
 		better = state === DONE ? "" : state > DONE ? " bad" : " front";
 		return make("tr", { "data-run": row }, make("td", { class: "model-name" }, model(row)),
 			make("td", { class: "model-name" }, known(parent) ? model(parent, true) : make("span", { class: "dim" }, "\u2013")),
-			make("td", rows.kind[row]), make("td", { class: "reason" }, rows.change[row] || ""),
+			make("td", rows.kind[row]),
+			make("td", { class: "reason", title: rows.change[row] }, make("div", { class: "change" }, rows.change[row] || "")),
 			make("td", { class: "n" }, f.whole(rows.params[row]), delta(more, f.whole(Math.abs(more)), more < 0)),
 			make("td", { class: "n" }, f.percent(own), delta(change, (100 * Math.abs(change)).toFixed(2), change > 0)),
 			make("td", { class: "n", title: "begun " + day(run[4]) }, known(run[5]) ? f.seconds(run[5]) : ""), make("td", curve(run[7])),
