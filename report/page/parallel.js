@@ -126,12 +126,13 @@ nab.view("parallel", function (section) {
 		c.lineWidth = !p.on ? 1 : nab.data.n > 800 ? 1 : 1 + 0.9 * (p.t || 0);
 		c.stroke();
 	}
-	function rulers(c) { axes.forEach(function (a, k) { ruler(c, a, x(k)); }); }
-	function ruler(c, a, px) {
+	function rulers(c) { axes.forEach(function (a, k) { ruler(c, a, x(k), k === 0); }); }
+	function ruler(c, a, px, outside) { /* the first axis has room on its free side */
 		var room = axes.length > 1 ? x(1) - x(0) - 14 : 300, taken = -Infinity;
 		c.strokeStyle = plot.ink("muted"); c.lineWidth = 1;
 		c.beginPath(); c.moveTo(px, y(0)); c.lineTo(px, y(1)); c.stroke();
-		c.font = plot.type(11); c.textAlign = "left"; c.textBaseline = "middle";
+		c.font = plot.type(11); c.textAlign = outside ? "right" : "left"; c.textBaseline = "middle";
+		if (outside) room = px - 10;
 		a.ticks.slice().sort(function (p, q) { return q[0] - p[0]; }).forEach(function (t) {
 			var py = y(t[0]), text = String(t[1]);
 			c.beginPath(); c.moveTo(px - 3, py); c.lineTo(px + 3, py); c.stroke();
@@ -139,7 +140,7 @@ nab.view("parallel", function (section) {
 			taken = py;
 			while (text.length > 3 && c.measureText(text).width > room) text = text.slice(0, -2) + "\u2026";
 			c.fillStyle = plot.ink("text");
-			plot.words(c, text, px + 6, py);
+			plot.words(c, text, px + (outside ? -6 : 6), py);
 		});
 		if (rows.label.some(function (l, row) { var t = a.at(a.value(row)); return t !== t; })) {
 			c.fillStyle = plot.ink("muted"); c.textAlign = "center";
@@ -160,6 +161,7 @@ nab.view("parallel", function (section) {
 			c.beginPath(); path(c, row);
 			c.strokeStyle = plot.ink("card"); c.lineWidth = k ? 6 : 4; c.stroke();
 			c.strokeStyle = plot.ink("line-1"); c.lineWidth = k ? 3 : 1.8; c.stroke();
+			rulers(c);
 		});
 		if (drag && drag.head) {
 			c.strokeStyle = plot.ink("line-0"); c.lineWidth = 2;
