@@ -10,7 +10,6 @@
 struct run_log {
 	const char *path; /* of the store */
 	struct str dir;
-	struct store *store; /* opened at the first event: a new study makes it */
 	bool warned;
 };
 
@@ -28,13 +27,20 @@ struct run_log *run_log_new(const struct study *y, const char *store)
 
 void run_log_event(struct run_log *l, const struct engine_event *v)
 {
+	struct store *store = NULL;
 	struct err e = { 0 };
 	char text[640];
+	int rc;
 
 	if (!l || !v->run || (v->kind != ENGINE_RUN && v->kind != ENGINE_EPOCH && v->kind != ENGINE_RESULT))
 		return;
-	if ((l->store || store_open(&l->store, l->path, STORE_READ, &e) == 0) &&
-	    tensorboard_write(l->store, v->run, str_get(&l->dir), &e) == 0)
+	/* opened for every event: a reader that outlived the engine's writer would keep it from folding the store's log
+	 * into the one file that people copy */
+	rc = store_open(&store, l->path, STORE_READ, &e);
+	if (!rc)
+		rc = tensorboard_write(store, v->run, str_get(&l->dir), &e);
+	store_close(store);
+	if (!rc)
 		return;
 	if (!l->warned)
 		log_msg(LOG_WARN, "no log is written for TensorBoard: %s (the search goes on)",
@@ -46,7 +52,6 @@ void run_log_free(struct run_log *l)
 {
 	if (!l)
 		return;
-	store_close(l->store);
 	str_release(&l->dir);
 	mem_free(l);
 }

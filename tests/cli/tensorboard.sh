@@ -4,6 +4,7 @@
 read_log() { python3 "$root/tests/unit/tensorboard_read.py" "$1" | grep -E '^(version|scalar [0-9]* loss/train|session|text [0-9]* findings)' | cut -d' ' -f1-3; }
 "$nab" search study.json --set log=tensorboard --set train.epochs=2 --quiet >/dev/null
 (cd tiny.db.tensorboard && find . -type f | sort)
+ls -d tiny.db* # the store is one file again
 read_log tiny.db.tensorboard/tiny/tiny-1/events.out.tfevents.nab
 # resumed: the log may be switched on and off
 "$nab" search study.json --set train.epochs=2 --set search.candidates=4 --quiet >/dev/null
