@@ -132,37 +132,66 @@ int file_read(char **out, size_t *len, const char *path, size_t limit, bool gunz
 	return rc;
 }
 
-int file_write(const char *path, const void *data, size_t len, struct err *e)
+static int write_all(int fd, const char *data, size_t len)
 {
-	size_t n = strlen(path) + 16, done = 0;
-	char *tmp = mem_new(n);
-	int fd, rc = -1;
-
-	snprintf(tmp, n, "%s.tmp%d", path, (int)getpid() % 100000);
-	fd = open(tmp, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
-	if (fd < 0) {
-		ERR(e, ERR_RUNTIME, path, "cannot be written: %s", strerror(errno));
-		goto out;
-	}
-	while (done < len) {
-		ssize_t put = write(fd, (const char *)data + done, len - done);
+	for (size_t done = 0; done < len;) {
+		ssize_t put = write(fd, data + done, len - done);
 
 		if (put < 0 && errno == EINTR)
 			continue;
 		if (put <= 0)
-			break;
+			return -1;
 		done += (size_t)put;
 	}
-	if (done < len || fsync(fd) < 0 || rename(tmp, path) < 0) {
-		ERR(e, ERR_RUNTIME, path, "cannot be written: %s", strerror(errno));
-		unlink(tmp);
-		goto out;
-	}
-	rc = 0;
-out:
-	if (fd >= 0)
+	return 0;
+}
+
+/* What is no file, such as /dev/stdout or a pipe, is written to: a new file in its place would end it for everybody. */
+static int write_in_place(const char *path, const void *data, size_t len)
+{
+	int fd = open(path, O_WRONLY | O_CLOEXEC), rc;
+
+	if (fd < 0)
+		return -1;
+	rc = write_all(fd, data, len);
+	return close(fd) < 0 ? -1 : rc;
+}
+
+static int replace(const char *path, const void *data, size_t len)
+{
+	size_t n = strlen(path) + 16;
+	char *tmp = mem_new(n);
+	int fd, why, rc = -1;
+
+	snprintf(tmp, n, "%s.tmp%d", path, (int)getpid() % 100000);
+	fd = open(tmp, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
+	if (fd >= 0) {
+		rc = write_all(fd, data, len) < 0 || fsync(fd) < 0 || rename(tmp, path) < 0 ? -1 : 0;
+		why = errno; /* of the mistake, not of tidying up */
+		if (rc < 0)
+			unlink(tmp);
 		close(fd);
+		errno = why;
+	}
 	mem_free(tmp);
+	return rc;
+}
+
+int file_write(const char *path, const void *data, size_t len, struct err *e)
+{
+	char *target = NULL;
+	struct stat s;
+	int rc;
+
+	if (stat(path, &s) == 0 && !S_ISREG(s.st_mode)) {
+		rc = write_in_place(path, data, len);
+	} else {
+		target = realpath(path, NULL); /* a link stays one; NULL: a new file */
+		rc = replace(target ? target : path, data, len);
+	}
+	if (rc < 0)
+		ERR(e, ERR_RUNTIME, path, "cannot be written: %s", strerror(errno));
+	free(target);
 	return rc;
 }
 

@@ -13,7 +13,8 @@
  * bytes (after decompression) is an error. */
 int file_read(char **out, size_t *len, const char *path, size_t limit, bool gunzip, struct err *e);
 
-/* Writes path.tmp, syncs it and renames it to path: a reader sees the old file or the new one, never a part. */
+/* Writes path.tmp, syncs it and renames it to path: a reader sees the old file or the new one, never a part.
+ * Of a link its target is replaced. What is there but is no file (a pipe, /dev/stdout) is written to as it stands. */
 int file_write(const char *path, const void *data, size_t len, struct err *e);
 
 bool file_exists(const char *path);

@@ -1,11 +1,12 @@
 /* report/raster.c - the canvas as PNG, by rsvg-convert of librsvg. */
 #include <errno.h>
-#include <fcntl.h>
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/file.h"
 #include "base/mem.h"
 #include "base/str.h"
 #include "report/canvas.h"
@@ -48,37 +49,41 @@ static int convert(FILE *svg, const char *path, int out, double scale, struct er
 	return 0;
 }
 
+/* What rsvg-convert wrote, under its name. */
+static int keep(const char *path, FILE *png, struct err *e)
+{
+	struct stat s;
+	char *data;
+	int rc = -1;
+
+	if (fstat(fileno(png), &s))
+		return ERR(e, ERR_RUNTIME, path, "cannot be read back: %s", strerror(errno));
+	data = mem_new((size_t)s.st_size + 1);
+	rewind(png);
+	if (fread(data, 1, (size_t)s.st_size, png) == (size_t)s.st_size)
+		rc = file_write(path, data, (size_t)s.st_size, e);
+	else
+		ERR(e, ERR_RUNTIME, path, "cannot be read back: %s", strerror(errno));
+	mem_free(data);
+	return rc;
+}
+
 int canvas_png(const struct canvas *c, const char *path, double scale, bool dark, struct err *e)
 {
-	struct str part = { 0 };
-	FILE *svg = svg_file(c, dark);
-	int rc = -1, out = -1;
+	FILE *svg = svg_file(c, dark), *png = tmpfile();
+	int rc = -1;
 
-	str_addf(&part, "%s.tmp", path);
-	if (!svg) {
+	if (!svg || !png) {
 		ERR(e, ERR_RUNTIME, path, "no room for a temporary file: %s", strerror(errno));
 		goto out;
 	}
-	out = open(part.s, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
-	if (out < 0) {
-		ERR(e, ERR_RUNTIME, path, "cannot be written: %s", strerror(errno));
-		goto out;
-	}
-	TRY(convert(svg, path, out, scale, e));
-	if (close(out) || rename(part.s, path)) {
-		out = -1;
-		ERR(e, ERR_RUNTIME, path, "cannot be written: %s", strerror(errno));
-		goto out;
-	}
-	out = -1;
+	TRY(convert(svg, path, fileno(png), scale, e));
+	TRY(keep(path, png, e));
 	rc = 0;
 out:
-	if (out >= 0)
-		close(out);
-	if (rc < 0)
-		unlink(part.s);
 	if (svg)
 		fclose(svg);
-	str_release(&part);
+	if (png)
+		fclose(png);
 	return rc;
 }
