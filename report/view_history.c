@@ -101,7 +101,7 @@ static void put_run(struct str *out, const struct page *p, int row, const struct
 	str_addc(out, '[');
 	html_whole(out, row);
 	str_addf(out, ",%d,\"%llu\",%d,", t->run.state, (unsigned long long)t->run.seed, t->attempts);
-	html_number(out, round(10 * t->started) / 10);
+	html_number(out, round(t->started)); /* whole seconds: more digits than seven */
 	str_addc(out, ',');
 	html_number(out, round(10 * (t->ended - t->started)) / 10);
 	str_addc(out, ',');

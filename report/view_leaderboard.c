@@ -67,7 +67,8 @@ static void board_head(struct str *out, const struct report *r)
 		if (!has_column(r, h))
 			continue;
 		str_addf(out, "<th scope=\"col\" data-%s=\"%s\"%s%s title=\"%s\">%s</th>", h->fixed ? "key" : "sort",
-			 h->key, h->up ? " data-first=\"up\"" : "", h->number ? " class=\"n\"" : "", h->help, h->title);
+			 h->key, h->up ? " data-first=\"up\"" : "", h->number ? " class=\"n\"" : "", h->help,
+			 !r->classify && strcmp(h->key, "accuracy") == 0 ? "metric %" : h->title);
 	}
 	str_add(out, "</tr></thead>");
 }

@@ -130,8 +130,10 @@ static void summary(struct str *out, const struct page *p)
 	if (r->data.name) {
 		str_add(out, "trained on ");
 		html_text(out, r->data.name);
-		str_addf(out, ", judged on %s validation examples of %d classes \xc2\xb7 ",
-			 str_thousands(buf, r->n_validation), r->n_classes);
+		str_addf(out, ", judged on %s validation examples", str_thousands(buf, r->n_validation));
+		if (r->n_classes)
+			str_addf(out, " of %d classes", r->n_classes);
+		str_add(out, " \xc2\xb7 ");
 	}
 	html_text(out, r->studies[0].kind);
 	str_addf(out, " begun %.10s", day);

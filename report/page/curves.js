@@ -77,9 +77,9 @@ nab.curves = (function () {
 		return out.length > 1 ? out : ticks(lo, hi, 4);
 	}
 	function text(v, percent) {
-		if (percent) return (100 * v).toFixed(1).replace(/\.0$/, "") + " %";
+		if (percent) return +(100 * v).toPrecision(5) + " %";
 		var a = Math.abs(v);
-		return a !== 0 && (a < 1e-3 || a >= 1e5) ? v.toExponential(1).replace(/\.0e/, "e").replace("e+", "e") : String(+v.toPrecision(3));
+		return a !== 0 && (a < 1e-3 || a >= 1e5) ? (+v.toPrecision(5)).toExponential().replace("e+", "e") : String(+v.toPrecision(5));
 	}
 	function range(values, log, trim) {
 		var v = values.filter(function (y) { return known(y) && isFinite(y) && (!log || y > 0); }).sort(function (a, b) { return a - b; });

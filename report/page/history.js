@@ -48,7 +48,7 @@ nab.view("history", function (section, data) {
 	}
 
 	var body = make("tbody"), shown = make("span", { class: "k", role: "status" }), pages = make("div", { class: "bar noprint" });
-	var heads = ["model", "parent", "kind", "changes", "parameters", "accuracy %", "time", "loss", "status"];
+	var heads = ["model", "parent", "kind", "changes", "parameters", nab.data.classify ? "accuracy %" : "metric %", "time", "loss", "status"];
 	var bar = make("div", { class: "bar noprint" }, Object.keys(groups).map(function (g) {
 		var n = data.runs.filter(function (r) { return groups[g](r[1]); }).length;
 		return make("button", { "data-group": g, "aria-pressed": "false", on: { click: function () { group = g; refresh(); } } }, g + " (" + f.whole(n) + ")");

@@ -73,7 +73,7 @@ nab.view("missed", function (section, data) {
 		var hard = difficulty(), some = hard.some(function (d) { return d.all.length; }), box = document.getElementById("balance"), b = data.balance, most = [0, 1, 2].map(function (s) {
 			return b ? Math.max.apply(null, b.map(function (c) { return c[s] || 0; })) : 0;
 		}), shown = [0, 1, 2].filter(function (s) { return most[s] > 0; }), mean = b ? b.reduce(function (a, c) { return a + (c[0] || 0); }, 0) / b.length : 0;
-		var lowest = some ? hard.map(function (d) { return d.all.length ? d.all[Math.floor((d.all.length - 1) / 2)] : 1; }) : [], least = Math.min.apply(null, lowest);
+		var lowest = some ? hard.map(function (d) { return d.all.length ? d.all[Math.floor((d.all.length - 1) / 2)] : 1; }) : [], least = Math.min.apply(null, lowest), few = 2 * lowest.filter(function (v) { return v === least; }).length < lowest.length;
 		if (!nab.data.classes.length || !b && !some) return;
 		box.replaceChildren(make("div", { class: "part card pad" }, make("h4", "Classes ", make("span", { class: "dim" }, "how many there are" + (some ? ", and how well the models know them (bar: worst to best, line: median)" : ""))),
 			make("div", { class: "scroll" }, make("table", { class: "balance" }, make("thead", make("tr", make("th", "class"), shown.map(function (s) { return make("th", { class: "n" }, ["train", "validation", "test"][s]); }),
@@ -81,7 +81,7 @@ nab.view("missed", function (section, data) {
 			make("tbody", nab.data.classes.map(function (c, k) {
 				var d = hard[k], n = d.all.length, mid = n ? (n % 2 ? d.all[(n - 1) / 2] : (d.all[n / 2 - 1] + d.all[n / 2]) / 2) : null;
 				return make("tr", { "data-class": k }, make("th", { scope: "row" }, make("button", { class: "link cut", title: "judge by " + name(k) + " only", on: { click: function () { nab.set({ classes: [k], slice: null }); } } }, name(k)),
-					b && b[k][0] < 0.5 * mean ? make("span", { class: "badge", title: "less than half of the mean" }, "few") : null, n && lowest[k] === least && nab.data.classes.length > 2 ? make("span", { class: "badge bad" }, "hardest") : null),
+					b && b[k][0] < 0.5 * mean ? make("span", { class: "badge", title: "less than half of the mean" }, "few") : null, n && lowest[k] === least && few ? make("span", { class: "badge bad" }, "hardest") : null),
 					shown.map(function (s) { return count(b[k][s], most[s]); }),
 					some ? [make("td", { class: "wide" }, range(d)), make("td", { class: "n" }, n ? (100 * mid).toFixed(1) : ""), make("td", d.best < 0 ? "" : make("button", { class: "link cut", title: rows.label[d.best], on: { click: function () { nab.choose(d.best, true); } } }, rows.label[d.best]))] : null);
 			}))))));

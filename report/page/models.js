@@ -76,7 +76,7 @@ nab.view("models", function (section, data) {
 		}
 		if (m.confusion && nab.data.classes.length > 1) {
 			var c = nab.confusion.measures(m).filter(function (d) { return d.n >= 10 && known(d.recall); }).sort(function (a, b) { return a.recall - b.recall; });
-			if (c.length > 1) out.push("Hardest class: \u201c" + nab.examples.brief(c[0].c) + "\u201d, " + (100 * c[0].recall).toFixed(1) + " % recognised; easiest: \u201c" + nab.examples.brief(c[c.length - 1].c) + "\u201d, " + (100 * c[c.length - 1].recall).toFixed(1) + " %.");
+			if (c.length > 1 && c[0].recall < c[c.length - 1].recall) out.push("Hardest class: \u201c" + nab.examples.brief(c[0].c) + "\u201d, " + (100 * c[0].recall).toFixed(1) + " % recognised; easiest: \u201c" + nab.examples.brief(c[c.length - 1].c) + "\u201d, " + (100 * c[c.length - 1].recall).toFixed(1) + " %.");
 		}
 		m.findings.forEach(function (d) {
 			var key = d[0] + "\n" + (d[2] || "") + "\n" + d[1].replace(/[0-9.]+/g, "#");

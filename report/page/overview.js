@@ -297,7 +297,7 @@ nab.view("overview", function (section, data) {
 		if (mode.front === "none" || mode.x === mode.y) return "";
 		if (mode.front === "possible" && which && share) return "Bars are 95 % intervals. Besides the " + n + " on the line, " + Math.max(0, tolerated.length - members.filter(function (m) { return tolerated.some(function (t) { return t.row === m.row; }); }).length) + " models may belong to the front: no model that costs as little is better for certain.";
 		if (mode.front === "certain" && which && share) return "The line takes only the " + n + " steps that chance does not explain: the 95 % interval of each lies above that of the one before.";
-		return "The line joins the " + n + " models that no other beats on both axes (Pareto front" + (which && share ? "; bars are their 95 % intervals" : "") + ").";
+		return (n === 1 ? "No other model beats the one on the line on both axes (Pareto front" : "The line joins the " + n + " models that no other beats on both axes (Pareto front") + (which && share ? "; bars are their 95 % intervals" : "") + ").";
 	}
 
 	/* ---- keyboard: the front and the best are places where the focus can stop ---- */

@@ -60,10 +60,16 @@ nab.plot = (function () {
 		function text(v) { return a.text ? a.text(v) : tick(v, a); }
 		return { at: at, value: value, ticks: ticks, text: text, log: a.log, low: a.low, high: a.high };
 	}
+	/* Like f.short(), with the digits that tell neighbouring ticks apart. */
+	function thousands(v) {
+		var units = ["k", "M", "G", "T"], k = 0;
+		for (v /= 1000; Math.abs(v) >= 1000 && k < 3; k++) v /= 1000;
+		return +v.toPrecision(4) + units[k];
+	}
 	function tick(v, a) {
 		if (a.share) return +(100 * v).toPrecision(6) + " %";
 		if (a.seconds) return v < 60 ? (v < 0.1 && v > 0 ? +(1000 * v).toPrecision(3) + " ms" : +v.toPrecision(4) + " s") : v < 3600 ? +(v / 60).toPrecision(3) + " min" : +(v / 3600).toPrecision(3) + " h";
-		return Math.abs(v) >= 1000 ? f.short(v).replace(".0", "") : String(+v.toPrecision(6));
+		return Math.abs(v) >= 1000 ? thousands(v) : String(+v.toPrecision(6));
 	}
 	/* Lowest and highest of the values with a margin, fit for axis(). */
 	function range(values, log, margin) {

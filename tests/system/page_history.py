@@ -1,4 +1,5 @@
 """Queue and history: every run with its state and reason, differences to the parent; ablations and variations."""
+import os, sqlite3, time
 
 
 def minus(text):
@@ -49,3 +50,13 @@ def test_ablations_stand_against_the_parent(t):
     assert wrong == [0, 0], wrong
     assert page.count("#trials ul.advice li") > 0
     assert page.count("#literature tbody tr") == 15 and page.eval("nab.rows.label.indexOf('Wistuba 2018')") == -1
+
+
+def test_runs_began_when_the_store_says(t):
+    db = sqlite3.connect(os.path.join(t.dir, "plain.db"))
+    want = sorted(time.strftime("%Y-%m-%d %H:%M:%S", time.gmtime(round(s)))
+                  for s, in db.execute("SELECT min(started) FROM attempts GROUP BY run"))
+    db.close()
+    page = t.open("plain/index.html")
+    text = page.eval("nab.all('.history tbody tr').map(tr => tr.textContent).join(' ')")
+    assert want and all(w in text for w in want), (want, text)

@@ -334,3 +334,16 @@ def test_a_theme_repaints(t):
     page.click("#theme")
     wait(page)
     check_colours(t, page, "plain.db", None, False)
+
+
+def test_neighbouring_ticks_have_different_texts(t):
+    page = t.open("plain/index.html")
+    for low, high in ((1350, 1900), (0.0160, 0.0170), (99000, 101000), (2e6, 2.1e6), (0.1, 0.9)):
+        texts = page.eval("(function () { var a = nab.plot.axis({ low: %r, high: %r }); return a.ticks(12).map(a.text); })()" % (low, high))
+        assert len(texts) > 3 and len(set(texts)) == len(texts), texts
+
+
+def test_the_theme_can_be_changed_at_any_width(t):
+    for width in (600, 1100, 1500):
+        page = t.open("plain/index.html", width=width)
+        assert page.eval("document.getElementById('theme').getBoundingClientRect().right") <= width
