@@ -139,6 +139,9 @@ static int add_rows(struct job *j, const struct report *r, struct err *e)
 		if (j->f->metric == MAP_PREDICTIONS ? m.run : m.graph != NULL)
 			j->m[j->n++] = m;
 	}
+	if (!j->n)
+		return ERR(e, ERR_INVALID, j->f->store,
+			   r->n_rows ? "no run has finished: there are no predictions" : "no model is stored");
 	return 0;
 }
 

@@ -68,10 +68,13 @@ static int write_report(struct cli *c, struct store *s, bool figures, struct rep
 
 static void say(struct cli *c, const struct report_made *made)
 {
+	const struct flags *f = c->flags;
 	struct json *v;
 
 	if (made->note[0])
 		log_msg(LOG_WARN, "%s", made->note);
+	if (f->where && !made->models)
+		log_msg(LOG_WARN, "no model fits --where: the report holds none");
 	if (!c->json) {
 		printf("%s\n", made->index);
 		return;

@@ -32,3 +32,7 @@ ls tiny.db.cache
 t distance --all --study nonsense
 t distance --study tiny --map --metric layers --weighted
 t distance tiny-0 tiny-1 "$m/mlp.json" --metric layers
+# nothing that has finished: no predictions, but models
+"$nab" search study.json --set limits.memory=1 --store none.db --quiet >/dev/null 2>&1
+t distance --all --metric predictions --store none.db
+t distance --all --metric layers --store none.db

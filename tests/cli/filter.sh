@@ -23,6 +23,7 @@ t ls --where "state = 'failed'"
 "$nab" ls --names | awk '{ print $1 }' | wc -l
 t report --where 'params < 10k' --json --no-figures | grep models
 t report --where 'oops' --json
+t report --where 'acc > 2' --no-figures
 echo '$ nab compare tiny-0 --where ...'
 "$nab" compare tiny-0 --where 'params > 100k' --format csv | cut -d, -f1
 "$nab" compare --study tiny --where 'params < 10k' --format csv | cut -d, -f1
