@@ -539,30 +539,53 @@ static void print_number(struct str *out, double v)
 
 enum { WIDTH = 110 };
 
-static void print_value(struct str *out, const cJSON *n, int indent, bool pretty);
+enum layout {
+	PLAIN,    /* no blanks */
+	ONE_LINE, /* with blanks; given up where it gets longer than `most` */
+	BROKEN    /* a line a member */
+};
 
-static void print_members(struct str *out, const cJSON *n, int indent, bool broken, bool pretty)
+static void print_value(struct str *out, const cJSON *n, int indent, enum layout how, size_t most);
+
+static void print_members(struct str *out, const cJSON *n, int indent, enum layout how, size_t most)
 {
 	bool object = cJSON_IsObject(n);
 
 	str_addc(out, object ? '{' : '[');
-	for (const cJSON *c = n->child; c; c = c->next) {
+	for (const cJSON *c = n->child; c && out->len <= most; c = c->next) {
 		if (c != n->child)
-			str_add(out, pretty && !broken ? ", " : ",");
-		if (broken)
+			str_add(out, how == ONE_LINE ? ", " : ",");
+		if (how == BROKEN)
 			str_addf(out, "\n%*s", indent + 2, "");
 		if (object) {
 			json_quote(out, c->string);
-			str_add(out, pretty ? ": " : ":");
+			str_add(out, how == PLAIN ? ":" : ": ");
 		}
-		print_value(out, c, indent + 2, pretty);
+		print_value(out, c, indent + 2, how, most);
 	}
-	if (broken)
+	if (how == BROKEN)
 		str_addf(out, "\n%*s", indent, "");
 	str_addc(out, object ? '}' : ']');
 }
 
-static void print_value(struct str *out, const cJSON *n, int indent, bool pretty)
+/* Members of a broken container stand in one line each where they fit. */
+static void print_container(struct str *out, const cJSON *n, int indent, enum layout how, size_t most)
+{
+	size_t mark = out->len, end = mark + (indent < WIDTH ? (size_t)(WIDTH - indent) : 0);
+
+	if (how != BROKEN || !n->child) {
+		print_members(out, n, indent, how == BROKEN ? ONE_LINE : how, most);
+		return;
+	}
+	print_members(out, n, indent, ONE_LINE, end);
+	if (out->len <= end)
+		return;
+	out->len = mark;
+	out->s[mark] = 0;
+	print_members(out, n, indent, BROKEN, SIZE_MAX);
+}
+
+static void print_value(struct str *out, const cJSON *n, int indent, enum layout how, size_t most)
 {
 	switch (json_type(cwrap(n))) {
 	case JSON_ABSENT:
@@ -580,25 +603,14 @@ static void print_value(struct str *out, const cJSON *n, int indent, bool pretty
 		return;
 	case JSON_ARRAY:
 	case JSON_OBJECT:
-		break;
-	}
-	if (pretty && n->child) {
-		size_t mark = out->len;
-
-		print_members(out, n, indent, false, true);
-		if (out->len - mark + (size_t)indent <= WIDTH && !memchr(out->s + mark, '\n', out->len - mark))
-			return;
-		out->len = mark;
-		out->s[mark] = 0;
-		print_members(out, n, indent, true, true);
+		print_container(out, n, indent, how, most);
 		return;
 	}
-	print_members(out, n, indent, false, pretty);
 }
 
 void json_print(struct str *out, const struct json *v)
 {
-	print_value(out, node(v), 0, false);
+	print_value(out, node(v), 0, PLAIN, SIZE_MAX);
 }
 
 void json_brief(struct str *out, const struct json *v)
@@ -615,7 +627,7 @@ void json_brief(struct str *out, const struct json *v)
 
 void json_pretty(struct str *out, const struct json *v)
 {
-	print_value(out, node(v), 0, true);
+	print_value(out, node(v), 0, BROKEN, SIZE_MAX);
 }
 
 /* ---- reading a document --------------------------------------------------------------------------------- */

@@ -126,12 +126,28 @@ const char *str_nearest(const char *word, const char *const *names, int n)
 	return found;
 }
 
+/* What snprintf would write with "%lld", ten times as fast: reports hold numbers by the hundred thousand. */
+static char *whole_text(char *buf, long long v)
+{
+	unsigned long long u = v < 0 ? 0 - (unsigned long long)v : (unsigned long long)v;
+	char digits[20], *to = buf;
+	int n = 0;
+
+	do
+		digits[n++] = (char)('0' + u % 10);
+	while (u /= 10);
+	if (v < 0)
+		*to++ = '-';
+	while (n)
+		*to++ = digits[--n];
+	*to = 0;
+	return buf;
+}
+
 char *str_real(char *buf, double v)
 {
-	if (v == floor(v) && fabs(v) <= 9007199254740992.0 && !(v == 0 && signbit(v))) {
-		snprintf(buf, 32, "%.0f", v);
-		return buf;
-	}
+	if (v == floor(v) && fabs(v) <= 9007199254740992.0 && !(v == 0 && signbit(v)))
+		return whole_text(buf, (long long)v);
 	/* What reads back from at most 15 digits is the same with 15, without its zeros; but not close to 0. */
 	for (int digits = fabs(v) < 1e-290 ? 1 : 15; digits <= 17; digits++) {
 		snprintf(buf, 32, "%.*g", digits, v);
