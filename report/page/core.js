@@ -270,6 +270,33 @@ var nab = (function () {
 		try { new RegExp(state.filter); return ""; } catch (e) { return e.message.replace(/^.*: /, ""); }
 	}
 
+	/* ---- copying: a button that takes `text` (or what it returns) along ---- */
+	function copier(text, words, more) {
+		function go() {
+			var what = typeof text === "function" ? text() : text;
+			if (navigator.clipboard && navigator.clipboard.writeText)
+				navigator.clipboard.writeText(what).then(function () { say("copied"); }, function () { byHand(what); });
+			else byHand(what);
+		}
+		function byHand(what) { /* no clipboard for a page from a file: a marked text, and the browser's own copying */
+			var area = make("textarea", { class: "by-hand", readonly: true, rows: 2, "aria-label": "text to copy" });
+			area.value = what;
+			button.parentNode.parentNode.insertBefore(area, button.parentNode.nextSibling);
+			area.select();
+			if (document.execCommand("copy")) {
+				area.remove();
+				button.focus();
+				say("copied");
+				return;
+			}
+			say("press Ctrl+C");
+			area.addEventListener("blur", function () { area.remove(); });
+		}
+		function say(t) { button.textContent = t; setTimeout(function () { button.textContent = words; }, 1800); }
+		var button = make("button", { class: "noprint", type: "button", on: { click: go } }, more, words);
+		return button;
+	}
+
 	/* ---- theme: as the system has it, until the reader says otherwise ---- */
 	function dark() {
 		var t = document.documentElement.dataset.theme;
@@ -304,6 +331,6 @@ var nab = (function () {
 
 	return { data: data, rows: rows, state: state, set: set, on: on, view: view, start: start, pin: pin, pinButton: pinButton, choose: choose, chips: chips,
 		judge: judge, judgedBy: judgedBy, selective: selective, places: places, placeText: placeText, darkness: darkness,
-		visible: visible, badFilter: badFilter, filterError: filterError, dark: dark, css: css, make: make, svg: svg, all: all, known: known,
+		visible: visible, copier: copier, badFilter: badFilter, filterError: filterError, dark: dark, css: css, make: make, svg: svg, all: all, known: known,
 		wilson: wilson, format: { percent: percent, whole: whole, short: short, seconds: seconds } };
 })();

@@ -230,20 +230,9 @@ nab.view("drawer", function (section, data) {
 		list.forEach(function (row, k) { out.push("nab export " + ids[k] + store + " --to pytorch -o run-" + ids[k]); });
 		return out;
 	}
-	function copy(text, button) {
-		function done() { button.textContent = "copied"; setTimeout(function () { button.textContent = "copy"; }, 1500); }
-		function old() { /* where the clipboard is closed to files */
-			var area = document.body.appendChild(make("textarea", { "aria-hidden": "true" }));
-			area.value = text;
-			area.select();
-			if (document.execCommand("copy")) done();
-			area.remove();
-		}
-		if (navigator.clipboard) navigator.clipboard.writeText(text).then(done, old); else old();
-	}
 	function commandPart(list) {
 		return make("div", { class: "commands" }, commands(list).map(function (c) {
-			return make("div", make("code", c), make("button", { class: "noprint", on: { click: function (e) { copy(c, e.currentTarget); } } }, "copy"));
+			return make("div", make("code", c), nab.copier(c, "copy"));
 		}), make("p", { class: "note" }, "Numbers name runs, whatever the models are called: " + list.map(function (row) { return data.run[row] + " is " + rows.label[row]; }).join(", ") + "."));
 	}
 

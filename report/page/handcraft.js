@@ -633,20 +633,8 @@ nab.view("handcraft", function (section, data) {
 	function showCommands() {
 		var c = s.doc.layers.length ? commands() : { list: [], note: "" };
 		fill(view.commands, make("ul", { class: "hc-cmds" }, c.list.map(function (x) {
-			return make("li", make("span", { class: "k" }, x[0]), make("code", x[1]), button("copy", function (e) { copy(x[1], e.target); }, { "aria-label": "copy: " + x[0] }));
+			return make("li", make("span", { class: "k" }, x[0]), make("code", x[1]), nab.copier(x[1], "copy", { "aria-label": "copy: " + x[0] }));
 		})), c.note ? make("p", { class: "hc-help" }, c.note) : null);
-	}
-	function copy(text, button) {
-		function done() { button.textContent = "copied"; setTimeout(function () { button.textContent = button.dataset.text; }, 1500); }
-		button.dataset.text = button.dataset.text || button.textContent;
-		function byHand() { /* no clipboard for a page from a file: a marked text, and the browser's own copying */
-			view.copy.hidden = false;
-			view.copy.value = text;
-			view.copy.select();
-			if (document.execCommand("copy")) { done(); view.copy.hidden = true; button.focus(); } else say("press Ctrl+C to copy");
-		}
-		if (navigator.clipboard && navigator.clipboard.writeText) navigator.clipboard.writeText(text).then(done, byHand);
-		else byHand();
 	}
 	function download() {
 		var a = make("a", { download: file(), href: URL.createObjectURL(new Blob([json()], { type: "application/json" })) });
@@ -878,21 +866,20 @@ nab.view("handcraft", function (section, data) {
 			input: function () { clearTimeout(timer); timer = setTimeout(typedJson, 250); }, blur: function () { if (!s.badJson) showJson(); } } });
 		view.jsonBad = make("div", { class: "hc-err", role: "status" });
 		view.commands = make("div");
-		view.copy = make("textarea", { class: "hc-copy", hidden: true, "aria-label": "text to copy" });
 		view.ghost = make("div", { class: "hc-ghost", hidden: true, "aria-hidden": "true" });
 		nab.all(".hc-body", section).forEach(function (e) { e.remove(); });
 		section.appendChild(make("div", { class: "hc-body" },
 			make("div", { class: "bar" }, make("label", { class: "k", for: "hc-from" }, "start from"), view.from, view.undo, view.redo, view.restore, view.state),
 			make("div", { class: "bar" }, make("label", { class: "k", for: "hc-name" }, "name"), view.name, make("label", { class: "k", for: "hc-shape" }, "input"), view.shape,
 				make("label", { class: "k", for: "hc-classes" }, "outputs"), view.classes,
-				make("span", { class: "space" }), button("copy JSON", function (e) { copy(json(), e.target); }, { id: "hc-copy-json" }), button("download", download)),
+				make("span", { class: "space" }), nab.copier(json, "copy JSON", { id: "hc-copy-json" }), button("download", download)),
 			view.tiles, view.snac,
 			make("div", { class: "hc-cols" },
 				make("div", { class: "hc-left card pad" }, view.search, make("p", { class: "hc-help" }, "goes ", view.where), view.palette),
 				make("div", { class: "hc-mid card" }, view.tree),
 				make("div", { class: "hc-right card pad" }, view.form)),
 			make("div", { class: "two hc-words" }, make("div", make("h4", "Mistakes and advice"), view.problems), make("div", make("h4", "Changes", view.count), view.log)),
-			make("div", { class: "card pad hc-out" }, make("h4", "Commands"), view.commands, view.copy,
+			make("div", { class: "card pad hc-out" }, make("h4", "Commands"), view.commands,
 				make("details", make("summary", "The model as JSON"), make("p", { class: "hc-help" }, "It may be edited here as well; what is valid is taken over at once."), view.json, view.jsonBad)),
 			view.live, view.ghost));
 		addEventListener("pointermove", pull);

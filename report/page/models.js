@@ -145,21 +145,7 @@ nab.view("models", function (section, data) {
 		try { return JSON.stringify(JSON.parse(text), null, 2).replace(/\[\s+([^\[\]{}]{0,60}?)\s+\]/g, function (all, inner) { return "[" + inner.replace(/\s*\n\s*/g, " ") + "]"; }); } catch (e) { return text; }
 	}
 	function quoted(s) { return /^[A-Za-z0-9_.\/:@%+=,-]+$/.test(s) ? s : "'" + s.replace(/'/g, "'\\''") + "'"; }
-	function copier(text, what) {
-		var code = make("code", text), button = make("button", { class: "noprint", "aria-label": "copy " + what, on: { click: function () {
-			function select() { /* a page from a file may have no clipboard: the reader's own copy key does it */
-				var r = document.createRange(), s = getSelection();
-				r.selectNodeContents(code);
-				s.removeAllRanges();
-				s.addRange(r);
-				say("selected: press Ctrl+C");
-			}
-			function say(t) { button.textContent = t; setTimeout(function () { button.textContent = "copy"; }, 1800); }
-			if (navigator.clipboard && navigator.clipboard.writeText) navigator.clipboard.writeText(text).then(function () { say("copied"); }, select);
-			else select();
-		} } }, "copy");
-		return make("div", { class: "command" }, code, button);
-	}
+	function copier(text, what) { return make("div", { class: "command" }, make("code", text), nab.copier(text, "copy", { "aria-label": "copy " + what })); }
 	function commands(name, m) {
 		var part0 = m && m.groups && (m.groups[0] ? m.groups[0][0] : m.layers && m.layers.length > 1 ? m.layers[0][0] : null);
 		var store = " --store " + quoted(data.store);
