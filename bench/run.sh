@@ -6,7 +6,7 @@ B=${B:-build/release}
 
 for p in "$B"/bench/bench_*; do
 	case $p in
-	*.o | *.d | */bench_cpu) continue ;; # bench_cpu runs beside its rival, below
+	*.o | *.d | */bench_cpu | */bench_report) continue ;; # run by the scripts below
 	esac
 	echo "# $(basename "$p")"
 	"$p"
