@@ -123,7 +123,7 @@ void figure_titles(struct figure *f, const char *x, const char *y)
 	double half = x ? figure_text_width(x, f->points) / 2 + 0.1 : 0, middle = (f->left + f->width - f->right) / 2;
 
 	if (x) /* a long one may stick out of the plot area, not out of the figure */
-		title(f, 1, x, fmax(fmin(middle, f->width - half), half), f->bottom > 2.5 ? f->bottom - 1.1 : 0.4, "");
+		title(f, 1, x, fmax(fmin(middle, f->width - half), half), f->below + 0.4, "");
 	if (y)
 		title(f, 2, y, 0.4, (f->bottom + f->height - f->top) / 2, " rotate by 90");
 }

@@ -22,6 +22,7 @@ struct figure {
 	double width, height;            /* cm */
 	double points;                   /* of the texts */
 	double left, right, top, bottom; /* cm, margins of the plot area */
+	double below;                    /* cm at the lower edge that belong to a legend */
 	int blocks, rows;                /* rows: of the block that is open */
 	const char *why;                 /* nothing was drawn: the reason, for people */
 };

@@ -673,6 +673,22 @@ static int read_sums(struct report *r, struct store *s, int64_t study, struct er
 	return 0;
 }
 
+/* Of the runs that were chosen, not of the whole study. */
+static void sum_chosen(struct report *r)
+{
+	r->epochs = 0;
+	r->train_seconds = 0;
+	for (int i = 0; i < r->n_rows; i++)
+		for (int k = 0; k < r->rows[i].n_runs; k++) {
+			const struct store_item *t = &r->rows[i].runs[k].item;
+
+			if (t->run.cached_from || !run_state_final(t->run.state))
+				continue;
+			r->epochs += t->result.epochs;
+			r->train_seconds += isfinite(t->result.seconds) ? t->result.seconds : 0;
+		}
+}
+
 int report_gather(struct report **out, struct store *s, const struct gather_opts *o, struct arena *a, struct err *e)
 {
 	struct report *r = ARENA_NEW(a, struct report);
@@ -690,6 +706,8 @@ int report_gather(struct report **out, struct store *s, const struct gather_opts
 	for (int i = 0; i < r->n_studies; i++)
 		if (read_rows(r, s, r->studies[i].id, chosen, e) < 0 || read_sums(r, s, r->studies[i].id, e) < 0)
 			return -1;
+	if (o->where)
+		sum_chosen(r);
 	report_drop_copies(r);
 	if (read_evaluations(r, s, e) < 0)
 		return -1;

@@ -134,6 +134,7 @@ static void script(struct figure *f, const struct plot_request *q, int n, bool s
 {
 	if (f->width < NARROW) {
 		figure_margins(f, 1.6, 0.4, 0.4, 1.6 + LEGEND(n));
+		f->below = LEGEND(n) + 0.1;
 		figure_key_at(f, 1.4, LEGEND(n) + 0.2);
 	} else {
 		figure_margins(f, 1.9, fmax(r->widest, figure_text_width(band, f->points)) + 2, 0.4, 1.5);

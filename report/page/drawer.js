@@ -75,9 +75,9 @@ nab.view("drawer", function (section, data) {
 		function times(v) { return v < 1 ? +(1000 * v).toPrecision(3) + " ms" : f.seconds(v); }
 		add((share ? "accuracy" : "metric") + (nab.selective() ? " on " + nab.judgedBy() : ""), judged, plot.value, 1);
 		if (nab.selective()) add("accuracy on all examples", column("accuracy"), plot.value, 1);
-		add("training accuracy", column("train"), plot.value, 1);
+		add("training " + (share ? "accuracy" : "metric"), column("train"), plot.value, 1);
 		add("best epoch (optimistic)", column("best"), plot.value, 1);
-		add("test accuracy", column("test"), plot.value, 1);
+		add("test " + (share ? "accuracy" : "metric"), column("test"), plot.value, 1);
 		if (rows.score.some(function (s, row) { return known(s) && Math.abs(s - rows.accuracy[row]) > 1e-9; })) add("score", column("score"), function (v) { return String(+v.toPrecision(4)); }, 1, true);
 		add("validation loss", column("loss"), function (v) { return v.toFixed(4); }, -1, true);
 		add("parameters", column("params"), f.whole, -1, true);

@@ -17,8 +17,8 @@ nab.view("overview", function (section, data) {
 	var choices = [
 		{ key: "accuracy", title: share ? "validation accuracy" : "validation metric", value: function (row) { var v = nab.judge(row); return v ? v.value : null; }, judged: true, more: true, share: share },
 		{ key: "score", title: "score of the study", value: column("score"), more: true },
-		{ key: "train", title: "training accuracy", value: column("train"), more: true, share: share },
-		{ key: "test", title: "test accuracy", value: column("test"), more: true, share: share },
+		{ key: "train", title: share ? "training accuracy" : "training metric", value: column("train"), more: true, share: share },
+		{ key: "test", title: share ? "test accuracy" : "test metric", value: column("test"), more: true, share: share },
 		{ key: "params", title: "parameters", value: column("params") },
 		{ key: "macs", title: "multiply-adds per example", value: column("macs") },
 		{ key: "seconds", title: "seconds of training", value: column("seconds"), seconds: true },
@@ -32,7 +32,7 @@ nab.view("overview", function (section, data) {
 		var seen = {};
 		rows.label.forEach(function (l, row) { var v = c.value(row); if (known(v)) seen[v] = true; });
 		if (c.key === "score") return rows.score.some(function (v, row) { return known(v) && Math.abs(v - rows.accuracy[row]) > 1e-9; });
-		return c.judged || Object.keys(seen).length > 1;
+		return c.judged || c.key === "params" || Object.keys(seen).length > 1;
 	});
 	function choice(key) { return choices.filter(function (c) { return c.key === key; })[0]; }
 	if (!choice("params")) mode.x = choices.length > 1 ? choices[1].key : "accuracy";

@@ -306,6 +306,24 @@ static void rows_of_a_confusion_are_shares(void **state)
 	mem_free(c);
 }
 
+static void long_class_names_stand_above_their_title(void **state)
+{
+	struct bench *b = *state;
+	struct plot_request q = request(b);
+	const char *old = b->r->classes[1], *script, *at;
+	double bottom, y;
+
+	b->r->classes[1] = "Iris-versicolor Linnaeus";
+	plot(b, "confusion", &q, "long");
+	b->r->classes[1] = old;
+	script = written(b, "long", "gp");
+	at = strstr(script, "bmargin at screen ");
+	assert_int_equal(sscanf(at, "bmargin at screen %lf", &bottom), 1);
+	at = strstr(script, "'predicted class' at screen ");
+	assert_int_equal(sscanf(at, "'predicted class' at screen %*f, screen %lf", &y), 1);
+	assert_true(y < 0.2 * bottom);
+}
+
 static void progress_never_falls(void **state)
 {
 	struct bench *b = *state;
@@ -589,6 +607,7 @@ int main(void)
 		cmocka_unit_test(pareto_is_the_front),
 		cmocka_unit_test(curves_are_means_over_seeds),
 		cmocka_unit_test(rows_of_a_confusion_are_shares),
+		cmocka_unit_test(long_class_names_stand_above_their_title),
 		cmocka_unit_test(progress_never_falls),
 		cmocka_unit_test(failed_models_flatten_no_axis),
 		cmocka_unit_test(ablation_is_the_comparison),
