@@ -697,6 +697,7 @@ int report_gather(struct report **out, struct store *s, const struct gather_opts
 	r->a = a;
 	r->store = s;
 	r->started = r->ended = NAN;
+	r->limited = o->where != NULL;
 	*out = r;
 	if (o->literature && literature_read(&r->literature, o->literature, a, e) < 0)
 		return -1;
@@ -706,7 +707,7 @@ int report_gather(struct report **out, struct store *s, const struct gather_opts
 	for (int i = 0; i < r->n_studies; i++)
 		if (read_rows(r, s, r->studies[i].id, chosen, e) < 0 || read_sums(r, s, r->studies[i].id, e) < 0)
 			return -1;
-	if (o->where)
+	if (r->limited)
 		sum_chosen(r);
 	report_drop_copies(r);
 	if (read_evaluations(r, s, e) < 0)

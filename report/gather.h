@@ -82,6 +82,7 @@ struct report {
 	struct examples *examples; /* what the finished runs say of each, or NULL: no truth is stored */
 	struct report_slice *slices;
 	int n_slices;
+	bool limited;  /* to the runs that a condition holds for */
 	bool classify; /* accuracies are shares of examples: intervals make sense */
 	double spread; /* standard deviation between seeds, pooled over the rows, with spread_df degrees of freedom */
 	int spread_df;

@@ -53,8 +53,8 @@ static void lead(struct str *out, const struct report *r)
 
 	str_add(out, "<p class=\"lead\">");
 	if (!r->n_ranked) {
-		str_add(out, r->n_rows ? "No run of this study has finished with a result yet.</p>"
-				       : "There is no model in this report.</p>");
+		str_add(out, r->limited ? "No model with a result fits the condition of this report.</p>"
+					: "No run of this study has finished with a result yet.</p>");
 		return;
 	}
 	small = smallest_equal(r, &equal);

@@ -24,6 +24,7 @@ t ls --where "state = 'failed'"
 t report --where 'params < 10k' --json --no-figures | grep models
 t report --where 'oops' --json
 t report --where 'acc > 2' --no-figures
+grep -o 'No model with a result[^<]*' report/index.html
 for where in 'number < 2' 'number >= 0'; do
 	"$nab" report --where "$where" --no-figures --quiet >/dev/null
 	grep -o '[0-9]* epochs in [0-9]* runs' report/index.html | head -n 1
