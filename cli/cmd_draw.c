@@ -348,7 +348,8 @@ static enum snac_size size_for(const struct drawing *d, double width)
 	if (d->n == 1) /* a terminal makes the best of a large one */
 		return width > 0 && !f->vertical && f->output.n ? snac_size_for(d->models[0].graph, f->unfold, width)
 								: SNAC_LARGE;
-	return d->n <= 12 && !f->vertical ? SNAC_MEDIUM : SNAC_SMALL;
+	/* Short models have room for symbols, however many they are. */
+	return (d->n <= 12 || layers <= 24) && !f->vertical ? SNAC_MEDIUM : SNAC_SMALL;
 }
 
 static struct canvas *draw_diff(struct drawing *d, const struct snac_style *style)
