@@ -15,7 +15,7 @@ struct flags {
 	struct opt_strs pin;
 	int top, images;
 	double interval;
-	bool figures, watch;
+	bool figures, pdf, png, watch;
 };
 
 static const struct opt flags[] = {
@@ -30,6 +30,8 @@ static const struct opt flags[] = {
 	OPT_INT(struct flags, images, -1, -1, 1000000,
 		"pictures of examples on the page; 0: none; -1: up to 2000, if the data are not large"),
 	OPT_BOOL(struct flags, figures, 1, "also figures by gnuplot, with their scripts and data"),
+	OPT_BOOL(struct flags, pdf, 0, "charts and figures as PDF beside the SVG"),
+	OPT_BOOL(struct flags, png, 0, "charts and figures as PNG beside the SVG"),
 	OPT_BOOL(struct flags, watch, 0,
 		 "write the page again when the store has changed, until the study is finished"),
 	OPT_REAL(struct flags, interval, 10, 0.1, 86400, "seconds between two looks at the store, with --watch"),
@@ -46,7 +48,9 @@ static int write_report(struct cli *c, struct store *s, bool figures, struct rep
 				 .images = f->images,
 				 .where = f->where,
 				 .literature = f->literature,
-				 .no_figures = !figures };
+				 .no_figures = !figures,
+				 .pdf = f->pdf,
+				 .png = f->png };
 	struct opt_strs pins = cli_split(&f->pin, c->arena);
 	struct store_study y;
 	int found;

@@ -32,7 +32,7 @@ static const struct column columns[] = {
 	{ .key = "epochs_text", .title = "epochs", .type = CELL_TEXT, .people = true },
 	{ .key = "seeds", .title = "", .type = CELL_WHOLE, .machine = true },
 	{ .key = "reason", .title = "", .type = CELL_TEXT, .machine = true },
-	{ .key = "architecture", .title = "architecture", .type = CELL_TEXT },
+	{ .key = "architecture", .title = "architecture", .type = CELL_TEXT, .below = true },
 };
 
 static void put_row(struct table *t, const struct report *r, const struct report_row *w)

@@ -1,8 +1,8 @@
 /* report/report.h - what a store holds, written for people: one offline HTML file, tables, charts.
  *
  *	DIR/index.html        everything, in one file without network, opened from file://
- *	DIR/leaderboard.md    .csv .json    the table
- *	DIR/ablation-STUDY-N.md .csv    variation-...    what an ablation or a variation came to
+ *	DIR/leaderboard.md .tex .csv .json            the table
+ *	DIR/ablation-STUDY-N.md ..., variation-...    what an ablation or a variation came to, likewise
  *	DIR/snac/NAME.svg     a chart of each model's architecture, and legend.svg
  *	DIR/figures/          learning curves and accuracy against size: gnuplot scripts, their data, and pictures
  *
@@ -28,6 +28,7 @@ struct report_opts {
 	int images; /* pictures of examples on the page; 0: none; below 0: up to 2,000, if the data are not large */
 	const char *where; /* only candidates with a run for which this holds (store/select.h); NULL: all */
 	bool no_figures;   /* skip figures/ */
+	bool pdf, png;     /* charts and figures also as these */
 };
 
 struct report_made {

@@ -97,6 +97,22 @@ void table_note(struct table *t, const char *note)
 	t->notes[t->n_notes++] = arena_strdup(t->a, note);
 }
 
+struct table *table_first(const struct table *t, int n)
+{
+	struct table *out = table_new(t->a, t->columns, t->n_columns);
+
+	for (int i = 0; i < t->n_rows && i < n; i++)
+		table_row(out);
+	if (out->n_rows)
+		memcpy(out->cells, t->cells, (size_t)out->n_rows * (size_t)t->n_columns * sizeof *t->cells);
+	memcpy(out->filled, t->filled, (size_t)t->n_columns * sizeof *t->filled);
+	for (int i = 0; i < t->n_notes; i++)
+		table_note(out, t->notes[i]);
+	if (t->n_rows > n)
+		table_note(out, arena_printf(t->a, "The first %d of %d rows.", n, t->n_rows));
+	return out;
+}
+
 /* ---- for people ----------------------------------------------------------------------------------------- */
 
 static bool is_empty(const struct column *c, const struct cell *v)

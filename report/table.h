@@ -41,6 +41,9 @@ void table_put_text(struct table *t, const char *key, const char *text); /* copi
 void table_bold(struct table *t, const char *key);                       /* the cell of the last row stands out */
 void table_note(struct table *t, const char *note);                      /* below the table */
 
+/* The first n rows, with a note if there are more; it shares the texts and the arena of t. */
+struct table *table_first(const struct table *t, int n);
+
 /* Columns without any value are left out of text, Markdown and LaTeX. width: in text, columns that may yield are left
  * out and texts that may wrap are wrapped until the lines fit; what is still longer is cut. 0: any width. colour: bold
  * cells by ANSI sequences; else they get a star. */

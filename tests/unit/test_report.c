@@ -772,6 +772,7 @@ static void write_one(struct place *p, const char *name, const struct made_store
 	assert_true(made.drawn || made.note[0]);
 	check_svgs(p, arena_printf(p->a, "%s/snac", o.dir), charts);
 	check_csv(slurp(p, o.dir, "leaderboard.csv"));
+	assert_non_null(strstr(slurp(p, o.dir, "leaderboard.tex"), "The first 24 of 29 rows."));
 	text = slurp(p, o.dir, "leaderboard.json");
 	OK(json_parse(&j, text, strlen(text), "leaderboard.json", &bad));
 	assert_int_equal(json_count(json_get(j, "rows")), made.models);
@@ -944,6 +945,27 @@ static void literature_is_checked(void **state)
 	}
 }
 
+/* Tables in all their formats, charts as PDF where they are asked for. */
+static void tables_and_charts_in_other_formats(void **state)
+{
+	struct place *p = *state;
+	struct made_store m = {
+		.study = "formats", .candidates = 3, .seeds = 1, .epochs = 2, .examples = 200, .seed = 21
+	};
+	struct report_opts o = { .dir = arena_printf(p->a, "%s/formats", p->dir), .no_figures = true, .pdf = true };
+	struct store *s = store_of(p, "formats", &m);
+	struct report_made made;
+	const char *text;
+
+	OK(report_write(s, &o, &made, &bad));
+	store_close(s);
+	text = slurp(p, o.dir, "leaderboard.tex");
+	assert_non_null(strstr(text, "\\toprule"));
+	assert_non_null(strstr(text, "\\bottomrule"));
+	assert_memory_equal(slurp(p, o.dir, "snac/legend.pdf"), "%PDF-1.", 7);
+	assert_memory_equal(slurp(p, o.dir, "snac/legend.svg"), "<svg", 4);
+}
+
 static void figures_without_gnuplot(void **state)
 {
 	struct place *p = *state;
@@ -992,6 +1014,7 @@ int main(void)
 		cmocka_unit_test(many_models_are_compact),
 		cmocka_unit_test(trials_stand_against_their_parents),
 		cmocka_unit_test(literature_is_checked),
+		cmocka_unit_test(tables_and_charts_in_other_formats),
 		cmocka_unit_test(figures_without_gnuplot),
 		cmocka_unit_test(unwritable_folder_is_an_error),
 	};
