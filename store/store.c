@@ -153,7 +153,6 @@ static void drop_lock(struct store *s)
 static int configure(struct store *s, bool writer, struct err *e)
 {
 	sqlite3_extended_result_codes(s->db, 1);
-	sqlite3_busy_timeout(s->db, 10000);
 	sqlite3_db_config(s->db, SQLITE_DBCONFIG_DEFENSIVE, 1, NULL);
 	sqlite3_db_config(s->db, SQLITE_DBCONFIG_ENABLE_LOAD_EXTENSION, 0, NULL);
 	sqlite3_db_config(s->db, SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0, NULL);
@@ -253,6 +252,8 @@ static int open_file(struct store *s, enum store_mode mode, struct err *e)
 
 	if (sqlite3_open_v2(s->path, &s->db, flags, NULL) != SQLITE_OK)
 		return db_fail(s, "opening", e);
+	/* From the first statement on: a program that dies or closes as we open leaves a lock of milliseconds. */
+	sqlite3_busy_timeout(s->db, 10000);
 	if (mode != STORE_READ)
 		return 0;
 	rc = sqlite3_exec(s->db, "SELECT count(*) FROM sqlite_schema", NULL, NULL, NULL) & 0xff;

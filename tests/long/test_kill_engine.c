@@ -191,23 +191,44 @@ static pid_t some_child(pid_t parent, struct rng *r)
 	return n ? pids[rng_below(r, (uint32_t)n)] : 0;
 }
 
-static int finished(const char *store)
-{
-	struct store_summary sum;
-	struct store *s;
-	int n = 0;
-
-	if (store_open(&s, store, STORE_READ, NULL) < 0)
-		return 0;
-	if (store_summarize(s, 0, &sum, NULL) == 0)
-		n = (int)sum.runs[STATE_DONE];
-	store_close(s);
-	return n;
-}
-
 struct kills {
 	int coordinators, workers, most_done;
 };
+
+/* The number of finished runs; 0 while there is no store, or not yet a whole one. */
+static int finished(const char *store)
+{
+	struct store_summary sum;
+	struct err e = { 0 };
+	struct store *s;
+
+	if (store_open(&s, store, STORE_READ, &e) < 0) {
+		if (e.code != ERR_INVALID)
+			fail_msg("%s: %s", e.where, e.msg);
+		return 0;
+	}
+	if (store_summarize(s, 0, &sum, &e) < 0)
+		fail_msg("%s: %s", e.where, e.msg);
+	store_close(s);
+	return (int)sum.runs[STATE_DONE];
+}
+
+/* A child to kill; the first one is waited for, on however slow a machine. */
+static pid_t victim(pid_t coordinator, const struct kills *k, struct rng *r)
+{
+	pid_t child = 0;
+
+	if (k->coordinators == 0) /* the first to die is a coordinator, the second a worker, then either */
+		return 0;
+	if (k->workers && !rng_below(r, 3))
+		return 0;
+	for (int i = 0; i == 0 || (k->workers == 0 && child == 0 && i < 10000); i++) {
+		child = some_child(coordinator, r);
+		if (child == 0)
+			usleep(1000);
+	}
+	return child;
+}
 
 /* Kills at random moments until `kills` are spent, then lets the search come to its end. `pace`: mean seconds between.
  */
@@ -227,8 +248,7 @@ static struct kills disturbed(const char *store, int slots, int kills, double pa
 		assert_true(done >= k.most_done); /* a finished run stays finished */
 		k.most_done = done;
 		kills--;
-		/* at least one of each kind */
-		child = k.coordinators == 0 ? 0 : k.workers == 0 || rng_below(r, 3) ? some_child(pid, r) : 0;
+		child = victim(pid, &k, r);
 		if (child > 0) {
 			kill(child, SIGKILL);
 			k.workers++;

@@ -635,6 +635,37 @@ static void killed_writer(void **state)
 	close(fd[1]);
 }
 
+/* A program that dies or closes holds the whole file for moments: who opens then waits, reader or writer. */
+static void short_locks_are_waited_for(void **state)
+{
+	const enum store_mode modes[] = { STORE_READ, STORE_WRITE };
+	struct place *p = *state;
+	int fd[2], status;
+	sqlite3 *db;
+	char byte;
+	pid_t child;
+
+	store_close(open_ok(p, STORE_CREATE));
+	for (int i = 0; i < 2; i++) {
+		assert_int_equal(pipe(fd), 0);
+		child = fork();
+		if (child == 0) {
+			if (sqlite3_open(p->path, &db) != SQLITE_OK ||
+			    sqlite3_exec(db, "PRAGMA locking_mode=EXCLUSIVE; BEGIN EXCLUSIVE", NULL, NULL, NULL) ||
+			    write(fd[1], "x", 1) != 1)
+				_exit(1);
+			usleep(200000);
+			_exit(0);
+		}
+		assert_int_equal(read(fd[0], &byte, 1), 1);
+		store_close(open_ok(p, modes[i]));
+		assert_int_equal(waitpid(child, &status, 0), child);
+		assert_int_equal(status, 0);
+		close(fd[0]);
+		close(fd[1]);
+	}
+}
+
 static void wrong_files_are_refused(void **state)
 {
 	struct place *p = *state;
@@ -946,17 +977,29 @@ static void settings_hold(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(studies_come_back),       TEST(records_come_back),
-		TEST(profiles_files_events),   TEST(candidates_are_new_once),
-		TEST(finished_runs_stay),      TEST(attempts_are_recovered),
-		TEST(lists_sort_and_filter),   TEST(hashes_and_lineage),
-		TEST(trajectories_compare),    TEST(cached_results_are_copied),
-		TEST(one_writer_many_readers), TEST(killed_writer),
-		TEST(wrong_files_are_refused), TEST(damage_is_found),
-		TEST(random_damage),           TEST(migrations_keep_a_copy),
-		TEST(copies_are_stores),       TEST(full_disk),
-		TEST(network_file_systems),    TEST(settings_hold),
-		TEST(labels_come_back),        TEST(first_version_is_brought_up_to_date),
+		TEST(studies_come_back),
+		TEST(records_come_back),
+		TEST(profiles_files_events),
+		TEST(candidates_are_new_once),
+		TEST(finished_runs_stay),
+		TEST(attempts_are_recovered),
+		TEST(lists_sort_and_filter),
+		TEST(hashes_and_lineage),
+		TEST(trajectories_compare),
+		TEST(cached_results_are_copied),
+		TEST(one_writer_many_readers),
+		TEST(killed_writer),
+		TEST(wrong_files_are_refused),
+		TEST(damage_is_found),
+		TEST(random_damage),
+		TEST(migrations_keep_a_copy),
+		TEST(copies_are_stores),
+		TEST(full_disk),
+		TEST(network_file_systems),
+		TEST(settings_hold),
+		TEST(labels_come_back),
+		TEST(first_version_is_brought_up_to_date),
+		TEST(short_locks_are_waited_for),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
