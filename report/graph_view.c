@@ -419,8 +419,8 @@ static void paint_tips(struct view *v, const struct level *w, double x, double y
 	}
 }
 
-/* Through the frame of a plate to its drawing, and out of it; and below its chips beside the shapes. */
-static void paint_stubs(struct view *v, const struct level *w, int plate, double x, double y)
+/* Through the frame of a plate to its drawing, and out of it; and from the chips down past their shapes. */
+static void paint_line_ends(struct view *v, const struct level *w, int plate, double x, double y)
 {
 	const struct layered *l = &w->l;
 
@@ -453,7 +453,7 @@ static void paint_level(struct view *v, int plate, double x, double y)
 	y += w->y;
 	canvas_path(v->c, INK_NONE, line_pen);
 	paint_lanes(v, w, x, y);
-	paint_stubs(v, w, plate, x, y);
+	paint_line_ends(v, w, plate, x, y);
 	canvas_path(v->c, INK_MUTED, (struct pen){ INK_NONE, 0, DASH_NONE });
 	paint_tips(v, w, x, y);
 	for (int i = 0; i < w->l.n_boxes; i++) {
