@@ -719,6 +719,28 @@ int report_gather(struct report **out, struct store *s, const struct gather_opts
 	return read_all_details(r, s, e);
 }
 
+/* ---- what is known of a row ------------------------------------------------------------------------------ */
+
+bool row_has_confusion(const struct report *r, const struct report_row *w)
+{
+	bool known = w->n_done > 0 && r->n_classes > 0;
+
+	for (int i = 0; i < w->n_runs; i++)
+		if (w->runs[i].item.run.state == STATE_DONE)
+			known = known && w->runs[i].val.confusion && w->runs[i].val.classes == r->n_classes;
+	return known;
+}
+
+bool row_has_slices(const struct report *r, const struct report_row *w)
+{
+	bool known = w->n_done > 0 && r->n_slices > 0;
+
+	for (int i = 0; i < w->n_runs; i++)
+		if (w->runs[i].item.run.state == STATE_DONE)
+			known = known && w->runs[i].slice_right;
+	return known;
+}
+
 char *place_text(char buf[32], const struct report_row *r, const char *dash)
 {
 	if (!r->place_first)

@@ -118,6 +118,11 @@ void report_drop_copies(struct report *r);
 /* A stored model's graph, in a; NULL if it is of a newer program. */
 struct graph *gather_graph(const struct store_model *m, struct arena *a);
 
+/* Whether all finished runs of a row (at least one) have a confusion matrix of the report's classes; their right answers
+ * in its slices. What is summed over the runs is known only then. */
+bool row_has_confusion(const struct report *r, const struct report_row *w);
+bool row_has_slices(const struct report *r, const struct report_row *w);
+
 /* "1", "2-5", or "" into buf; the dash is the text given. */
 char *place_text(char buf[32], const struct report_row *r, const char *dash);
 

@@ -335,15 +335,12 @@ static void put_findings(struct str *out, const struct report_row *w)
 	str_addc(out, ']');
 }
 
-/* Over the finished runs; null if one of them has no matrix of these classes. */
+/* Summed over the finished runs; null if one of them has no matrix of these classes. */
 static void put_confusion(struct str *out, const struct report *r, const struct report_row *w)
 {
 	int n = r->n_classes;
-	bool known = w->n_done > 0 && n > 0;
+	bool known = row_has_confusion(r, w);
 
-	for (int i = 0; i < w->n_runs; i++)
-		if (w->runs[i].item.run.state == STATE_DONE)
-			known = known && w->runs[i].val.confusion && w->runs[i].val.classes == n;
 	key(out, "confusion");
 	if (!known)
 		str_add(out, "null");

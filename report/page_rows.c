@@ -128,20 +128,10 @@ NUMBER(backward, step_seconds(w, true))
 
 /* ---- right answers by class ------------------------------------------------------------------------------ */
 
-static bool by_class_known(const struct report *r, const struct report_row *w)
-{
-	bool known = w->n_done > 0 && r->n_classes > 0;
-
-	for (int i = 0; i < w->n_runs; i++)
-		if (w->runs[i].item.run.state == STATE_DONE)
-			known = known && w->runs[i].val.confusion && w->runs[i].val.classes == r->n_classes;
-	return known;
-}
-
-/* Summed over the finished runs; null if one of them has none. */
+/* Summed over the finished runs. */
 static void right_of(struct str *out, const struct report *r, const struct report_row *w)
 {
-	if (!by_class_known(r, w)) {
+	if (!row_has_confusion(r, w)) {
 		str_add(out, "null");
 		return;
 	}
@@ -169,20 +159,10 @@ static void right(struct str *out, const struct report *r)
 
 /* ---- right answers by slice ------------------------------------------------------------------------------ */
 
-static bool by_slice_known(const struct report *r, const struct report_row *w)
-{
-	bool known = w->n_done > 0 && r->n_slices > 0;
-
-	for (int i = 0; i < w->n_runs; i++)
-		if (w->runs[i].item.run.state == STATE_DONE)
-			known = known && w->runs[i].slice_right;
-	return known;
-}
-
-/* Summed over the finished runs; null if one of them has none. */
+/* Summed over the finished runs. */
 static void slices_of(struct str *out, const struct report *r, const struct report_row *w)
 {
-	if (!by_slice_known(r, w)) {
+	if (!row_has_slices(r, w)) {
 		str_add(out, "null");
 		return;
 	}
@@ -218,7 +198,7 @@ static void class_sizes(struct str *out, const struct report *r)
 	int n = r->n_classes;
 
 	for (int i = 0; i < r->n_rows && !w; i++)
-		if (by_class_known(r, &r->rows[i]))
+		if (row_has_confusion(r, &r->rows[i]))
 			w = &r->rows[i];
 	for (int i = 0; w && i < w->n_runs && !u; i++)
 		if (w->runs[i].item.run.state == STATE_DONE)
