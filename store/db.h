@@ -78,8 +78,8 @@ struct db_step {
 enum { DB_APPLICATION = 0x6e616221, DB_VERSION = 2 }; /* "nab!" */
 extern const struct db_step db_steps[DB_VERSION];
 
-/* Brings the file to version n. Each step is one transaction; a file that holds data is copied first, to
- * <path>.v<version>.backup. A newer file is refused. */
+/* Brings the file to version n. Each step is one transaction, unless the caller has one; a file that holds data is
+ * copied first, to <path>.v<version>.backup. A newer file is refused. */
 int db_migrate(struct store *s, const struct db_step *steps, int n, struct err *e);
 
 /* For readers, which cannot migrate: -1 with e unless the file has version n. */

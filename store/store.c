@@ -171,25 +171,37 @@ static int configure(struct store *s, bool writer, struct err *e)
 	return db_exec(s, "PRAGMA wal_autocheckpoint=0; PRAGMA query_only=ON", e);
 }
 
-/* An empty file is a new store; anything else must carry our mark. */
-static int check_mark(struct store *s, bool writer, struct err *e)
+/* An empty file is a new store; anything else must carry our mark. Asked in this order: where a store is made between
+ * the two questions, it has its mark. */
+static int check_mark(struct store *s, bool writer, bool *is_new, struct err *e)
 {
 	int64_t mark, objects;
-	char pragma[64];
 
-	if (db_number(s, &mark, e, "PRAGMA application_id", "") < 0)
+	if (db_number(s, &objects, e, "SELECT count(*) FROM sqlite_schema", "") < 0 ||
+	    db_number(s, &mark, e, "PRAGMA application_id", "") < 0)
 		return -1;
-	if (mark == DB_APPLICATION)
-		return 0;
-	if (db_number(s, &objects, e, "SELECT count(*) FROM sqlite_schema", "") < 0)
-		return -1;
-	if (mark || objects)
-		return ERR(e, ERR_INVALID, s->path,
-			   "is an SQLite file of another program: name another file with --store");
-	if (!writer)
+	*is_new = !mark && !objects;
+	if (*is_new && !writer)
 		return ERR(e, ERR_INVALID, s->path, "is empty: nothing was recorded in it yet");
+	if (*is_new || mark == DB_APPLICATION)
+		return 0;
+	return ERR(e, ERR_INVALID, s->path, "is an SQLite file of another program: name another file with --store");
+}
+
+/* The mark and all tables at once: a reader sees an empty file or the whole. */
+static int make_tables(struct store *s, struct err *e)
+{
+	char pragma[64];
+	bool own;
+	int rc = -1;
+
+	if (db_enter(s, &own, e) < 0)
+		return -1;
 	snprintf(pragma, sizeof pragma, "PRAGMA application_id=%d", DB_APPLICATION);
-	return db_exec(s, pragma, e);
+	TRY(db_exec(s, pragma, e));
+	rc = db_migrate(s, db_steps, DB_VERSION, e);
+out:
+	return db_leave(s, own, rc, e);
 }
 
 static int check_pages(struct store *s, const char *pragma, struct err *e)
@@ -264,7 +276,7 @@ static int open_file(struct store *s, enum store_mode mode, struct err *e)
 
 static int open_store(struct store *s, enum store_mode mode, struct err *e)
 {
-	bool writer = mode != STORE_READ;
+	bool writer = mode != STORE_READ, is_new;
 	struct stat st;
 
 	if (refuse_network(s->path, e) < 0)
@@ -275,10 +287,12 @@ static int open_store(struct store *s, enum store_mode mode, struct err *e)
 		return -1;
 	s->unclean = s->unclean || (writer && has_wal(s->path));
 	TRY(open_file(s, mode, e));
-	TRY(check_mark(s, writer, e));
+	TRY(check_mark(s, writer, &is_new, e));
 	TRY(configure(s, writer, e));
 	if (s->unclean)
 		TRY(check_pages(s, "PRAGMA quick_check(1)", e));
+	if (is_new)
+		return make_tables(s, e);
 	return writer ? db_migrate(s, db_steps, DB_VERSION, e) : db_readable(s, DB_VERSION, e);
 out:
 	return -1;

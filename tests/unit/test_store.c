@@ -666,6 +666,93 @@ static void short_locks_are_waited_for(void **state)
 	}
 }
 
+/* ---- who opens a store while another makes it ------------------------------------------------------------ */
+
+/* At each statement of the connections watched, or before one of them, the other side opens the store. */
+static struct {
+	const char *path;
+	enum store_mode mode; /* of the other side */
+	int only;             /* at this statement, counted from 0; -1: at each */
+	int statements, opened, empty;
+	struct err wrong; /* the other side's error, where there should be none */
+	bool inside;
+} meeting;
+
+static int meet(unsigned what, void *context, void *statement, void *text)
+{
+	struct store *s = NULL;
+	struct err e = { 0 };
+
+	(void)what, (void)context, (void)statement, (void)text;
+	if (meeting.inside || (meeting.only >= 0 && meeting.statements++ != meeting.only))
+		return 0;
+	meeting.inside = true;
+	if (store_open(&s, meeting.path, meeting.mode, &e) == 0) {
+		meeting.opened++;
+		store_close(s);
+	} else if (strstr(e.msg, "nothing was recorded in it yet")) {
+		meeting.empty++;
+	} else {
+		meeting.wrong = e;
+	}
+	meeting.inside = false;
+	return 0;
+}
+
+static int watch_connection(sqlite3 *db, const char **error, const struct sqlite3_api_routines *api)
+{
+	(void)error, (void)api;
+	if (!meeting.inside)
+		sqlite3_trace_v2(db, SQLITE_TRACE_STMT, meet, NULL);
+	return SQLITE_OK;
+}
+
+static int open_watched(struct place *p, enum store_mode mode, enum store_mode other, int only, struct err *e)
+{
+	struct store *s = NULL;
+	int rc;
+
+	memset(&meeting, 0, sizeof meeting);
+	meeting.path = p->path;
+	meeting.mode = other;
+	meeting.only = only;
+	sqlite3_auto_extension((void (*)(void))watch_connection);
+	rc = store_open(&s, p->path, mode, e);
+	sqlite3_reset_auto_extension();
+	store_close(s);
+	if (meeting.wrong.code)
+		fail_msg("the other side: %s", meeting.wrong.msg);
+	return rc;
+}
+
+/* A store is made as a whole: at no moment of it does a reader see a part. */
+static void readers_of_a_store_being_made(void **state)
+{
+	struct place *p = *state;
+
+	OK(open_watched(p, STORE_CREATE, STORE_READ, -1, &bad));
+	assert_true(meeting.empty > 3 && meeting.opened > 0);
+}
+
+/* And whatever a reader has asked already when the store is made, its answers agree. */
+static void store_made_beside_a_reader(void **state)
+{
+	struct place *p = *state;
+	struct err e = { 0 };
+	int at = 0;
+
+	do {
+		char *command = arena_printf(p->a, "rm -f '%s'*", p->path);
+
+		assert_int_equal(system(command), 0);
+		OK(file_write(p->path, "", 0, &bad));
+		err_clear(&e);
+		if (open_watched(p, STORE_READ, STORE_CREATE, at, &e) < 0 && !strstr(e.msg, "nothing was recorded"))
+			fail_msg("made at statement %d: %s", at, e.msg);
+	} while (meeting.statements > at++);
+	assert_true(at > 2);
+}
+
 static void wrong_files_are_refused(void **state)
 {
 	struct place *p = *state;
@@ -989,6 +1076,8 @@ int main(void)
 		TEST(cached_results_are_copied),
 		TEST(one_writer_many_readers),
 		TEST(killed_writer),
+		TEST(readers_of_a_store_being_made),
+		TEST(store_made_beside_a_reader),
 		TEST(wrong_files_are_refused),
 		TEST(damage_is_found),
 		TEST(random_damage),
