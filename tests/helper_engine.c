@@ -17,6 +17,7 @@
 #include "base/str.h"
 #include "store/store.h"
 #include "tests/helper_engine.h"
+#include "tests/helper_files.h"
 
 char engine_program[PATH_MAX];
 
@@ -43,11 +44,9 @@ int site_setup(void **state)
 {
 	struct site *p = mem_new(sizeof *p);
 
-	snprintf(p->dir, sizeof p->dir, "/tmp/nab-engine-XXXXXX");
-	if (!mkdtemp(p->dir))
-		return -1;
-	snprintf(p->path, sizeof p->path, "%s/a.db", p->dir);
 	p->a = arena_new();
+	p->dir = temp_dir();
+	p->path = arena_printf(p->a, "%s/a.db", p->dir);
 	*state = p;
 	return 0;
 }
@@ -55,12 +54,10 @@ int site_setup(void **state)
 int site_teardown(void **state)
 {
 	struct site *p = *state;
-	char command[128];
 
-	snprintf(command, sizeof command, "rm -rf '%s'", p->dir);
 	arena_free(p->a);
 	mem_free(p);
-	return system(command);
+	return temp_teardown(state);
 }
 
 struct study *study_of(struct site *p, ...)

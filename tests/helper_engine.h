@@ -16,7 +16,7 @@ extern char engine_program[]; /* absolute path of this program */
 int engine_test_main(int argc, char **argv);
 
 struct site { /* a folder of its own, with a store in it */
-	char dir[64], path[96];
+	const char *dir, *path;
 	struct arena *a;
 };
 

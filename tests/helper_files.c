@@ -40,6 +40,13 @@ void temp_clean(void)
 		nftw(dirs[--n_dirs], unlink_one, 16, FTW_DEPTH | FTW_PHYS);
 }
 
+int temp_teardown(void **state)
+{
+	(void)state;
+	temp_clean();
+	return 0;
+}
+
 const char *temp_file(const char *dir, const char *name, const void *data, size_t len)
 {
 	static char ring[16][256];
@@ -62,6 +69,14 @@ const char *temp_file(const char *dir, const char *name, const void *data, size_
 const char *temp_text(const char *dir, const char *name, const char *text)
 {
 	return temp_file(dir, name, text, strlen(text));
+}
+
+bool program_there(const char *program)
+{
+	char command[128];
+
+	snprintf(command, sizeof command, "command -v %s >/dev/null 2>&1", program);
+	return system(command) == 0;
 }
 
 const char *real_data(const char *file)

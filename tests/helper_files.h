@@ -2,15 +2,19 @@
 #ifndef NAB_TESTS_HELPER_FILES_H
 #define NAB_TESTS_HELPER_FILES_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 const char *temp_dir(void); /* a fresh folder; all are removed by temp_clean() */
 void temp_clean(void);
+int temp_teardown(void **state); /* temp_clean() as a fixture of a test or a group */
 
 /* dir/name with these bytes (folders in name are made). Returns its path, valid for the next 15 calls.
  */
 const char *temp_file(const char *dir, const char *name, const void *data, size_t len);
 const char *temp_text(const char *dir, const char *name, const char *text);
+
+bool program_there(const char *program); /* is it on the PATH? */
 
 /* The folder of real data beside the checkout with this file in it, or NULL: then skip(). */
 const char *real_data(const char *file);

@@ -19,6 +19,7 @@ struct made_store {
 	int64_t examples;           /* of the validation split */
 	int n_classes;              /* 0: 10; at most 256 */
 	const char *const *classes; /* names, or NULL: digits; of more than 10 those of drawings */
+	const char *last_class;     /* a name for the last of them, or NULL: as the others */
 	bool hostile;    /* names, labels, reasons and findings are markup, formulas and control characters */
 	bool scored;     /* the score is not the accuracy: it also counts parameters */
 	bool inherited;  /* every second candidate of the search starts from trained weights */

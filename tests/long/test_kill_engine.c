@@ -30,6 +30,7 @@
 #include "engine/engine.h"
 #include "engine/study.h"
 #include "store/store.h"
+#include "tests/helper_files.h"
 
 static char program[PATH_MAX];
 static const char *backend;
@@ -285,14 +286,14 @@ static void no_run_twice(const char *store, int expect)
 static void kills_leave_no_trace(void)
 {
 	int runs = ablation ? MEMBERS * REPLICATES : number("NAB_CANDIDATES", 30) + 1, kills = number("NAB_KILLS", 50);
-	char dir[64] = "/tmp/nab-kills-XXXXXX", one[80], two[80], hurt[80], command[96];
+	const char *dir = temp_dir();
+	char one[80], two[80], hurt[80];
 	double took;
 	struct kills k;
 	struct rng r;
 	char *calm, *other;
 
 	rng_init(&r, (uint64_t)time(NULL), (uint64_t)getpid());
-	assert_non_null(mkdtemp(dir));
 	snprintf(one, sizeof one, "%s/one.db", dir);
 	snprintf(two, sizeof two, "%s/two.db", dir);
 	snprintf(hurt, sizeof hurt, "%s/hurt.db", dir);
@@ -315,8 +316,7 @@ static void kills_leave_no_trace(void)
 	assert_string_equal(other, calm);
 	mem_free(other);
 	mem_free(calm);
-	snprintf(command, sizeof command, "rm -rf '%s'", dir);
-	assert_int_equal(system(command), 0);
+	temp_clean();
 }
 
 static void on_the_cpu_backend(void **state)

@@ -24,23 +24,17 @@
 #include "report/canvas.h"
 #include "report/font.h"
 #include "report/outline.h"
+#include "tests/helper_files.h"
+#include "tests/helper_ok.h"
 #include "tests/helper_skip.h"
 #include "tests/helper_xml.h"
-
-#define OK(call)                                                             \
-	do {                                                                 \
-		struct err bad_ = { 0 };                                     \
-		struct err *e = &bad_;                                       \
-		if ((call) < 0)                                              \
-			fail_msg("%s: %s: %s", #call, bad_.where, bad_.msg); \
-	} while (0)
 
 static const struct svg_opts light = { .theme = SVG_LIGHT, .paper = true, .label = "a (picture) \\ of <it>" };
 
 struct bench {
 	struct arena *a;
 	struct rng rng;
-	char dir[64];
+	const char *dir;
 };
 
 static int setup(void **state)
@@ -51,8 +45,7 @@ static int setup(void **state)
 	print_message("# seed %llu\n", (unsigned long long)seed);
 	rng_init(&b->rng, seed, 7);
 	b->a = arena_new();
-	strcpy(b->dir, "/tmp/nab-canvas-XXXXXX");
-	assert_non_null(mkdtemp(b->dir));
+	b->dir = temp_dir();
 	*state = b;
 	return 0;
 }
@@ -60,21 +53,10 @@ static int setup(void **state)
 static int teardown(void **state)
 {
 	struct bench *b = *state;
-	char command[128];
 
-	snprintf(command, sizeof command, "rm -rf '%s'", b->dir);
-	(void)!system(command);
 	arena_free(b->a);
 	mem_free(b);
-	return 0;
-}
-
-static bool there(const char *program)
-{
-	char command[128];
-
-	snprintf(command, sizeof command, "command -v %s >/dev/null 2>&1", program);
-	return system(command) == 0;
+	return temp_teardown(state);
 }
 
 /* Runs a command in the folder of the test, its output dropped or written to a file. */
@@ -91,14 +73,14 @@ static int in_dir(struct bench *b, const char *command)
 
 static void put(struct bench *b, const char *name, const struct str *text)
 {
-	OK(file_write(arena_printf(b->a, "%s/%s", b->dir, name), str_get(text), text->len, e));
+	OK(file_write(arena_printf(b->a, "%s/%s", b->dir, name), str_get(text), text->len, &bad));
 }
 
 static char *got(struct bench *b, const char *name, size_t *len)
 {
 	char *text, *copy;
 
-	OK(file_read(&text, len, arena_printf(b->a, "%s/%s", b->dir, name), 1 << 26, false, e));
+	OK(file_read(&text, len, arena_printf(b->a, "%s/%s", b->dir, name), 1 << 26, false, &bad));
 	copy = arena_strdup(b->a, text);
 	mem_free(text);
 	return copy;
@@ -383,8 +365,8 @@ static void picture_of(struct bench *b, struct picture *p, const char *name)
 	char *png;
 	size_t len;
 
-	OK(file_read(&png, &len, arena_printf(b->a, "%s/%s", b->dir, name), 1 << 26, false, e));
-	OK(picture_decode(p, png, len, PICTURE_RGB, name, e));
+	OK(file_read(&png, &len, arena_printf(b->a, "%s/%s", b->dir, name), 1 << 26, false, &bad));
+	OK(picture_decode(p, png, len, PICTURE_RGB, name, &bad));
 	mem_free(png);
 }
 
@@ -417,7 +399,7 @@ static double svg_against_pdf(struct bench *b, const struct canvas *c)
 {
 	struct str out = { 0 };
 
-	OK(canvas_png(c, arena_printf(b->a, "%s/svg.png", b->dir), 2, false, e));
+	OK(canvas_png(c, arena_printf(b->a, "%s/svg.png", b->dir), 2, false, &bad));
 	canvas_pdf(&out, c, &light);
 	put(b, "c.pdf", &out);
 	str_release(&out);
@@ -451,7 +433,7 @@ static void svg_and_pdf_agree(void **state)
 	struct bench *b = *state;
 	double same, moved;
 
-	if (!there("rsvg-convert") || !there("pdftoppm"))
+	if (!program_there("rsvg-convert") || !program_there("pdftoppm"))
 		SKIP_BECAUSE("no rsvg-convert or pdftoppm");
 	same = svg_against_pdf(b, known_canvas(b->a, 0));
 	assert_true(same < 1);
@@ -495,7 +477,7 @@ static void pdf_texts_are_where_they_belong(void **state)
 	struct bench *b = *state;
 	struct str out = { 0 };
 
-	if (!there("pdftoppm"))
+	if (!program_there("pdftoppm"))
 		SKIP_BECAUSE("no pdftoppm");
 	for (int k = 0; k < 9; k++) {
 		struct font f = { 18, (enum anchor)(k % 3), k / 3 == 1, k / 3 == 2, INK_TEXT };
@@ -522,7 +504,7 @@ static void poppler_opens_it(void **state)
 	struct bench *b = *state;
 	struct str out = { 0 };
 
-	if (!there("pdfinfo") || !there("pdftotext"))
+	if (!program_there("pdfinfo") || !program_there("pdftotext"))
 		SKIP_BECAUSE("no poppler-utils");
 	canvas_pdf(&out, hostile_canvas(b->a), &light);
 	put(b, "h.pdf", &out);
@@ -544,7 +526,7 @@ static void xmllint_accepts_it(void **state)
 	static const enum svg_theme themes[] = { SVG_LIGHT, SVG_DARK, SVG_AUTO };
 	struct bench *b = *state;
 
-	if (!there("xmllint"))
+	if (!program_there("xmllint"))
 		SKIP_BECAUSE("no xmllint");
 	for (int k = 0; k < 3; k++) {
 		struct str out = { 0 };
@@ -564,7 +546,7 @@ static void latex_compiles_it(void **state)
 	struct bench *b = *state;
 	struct str out = { 0 };
 
-	if (!there("pdflatex") ||
+	if (!program_there("pdflatex") ||
 	    in_dir(b, "kpsewhich tikz.sty geometry.sty helvet.sty courier.sty phvr8r.tfm >found.txt"))
 		SKIP_BECAUSE("no pdflatex with TikZ");
 	canvas_tikz(&out, hostile_canvas(b->a), &light);
@@ -580,16 +562,16 @@ static void latex_compiles_it(void **state)
 	assert_int_equal(in_dir(b, "pdflatex -interaction=batchmode -halt-on-error w.tex >/dev/null"), 0);
 	assert_int_equal(in_dir(b, "pdflatex -interaction=batchmode -halt-on-error k.tex >/dev/null"), 0);
 	assert_int_equal(in_dir(b, "test ! -e x"), 0);
-	if (!there("pdftotext"))
+	if (!program_there("pdftotext"))
 		return;
 	assert_int_equal(in_dir(b, "pdftotext -layout h.pdf text.txt"), 0);
 	assert_non_null(strstr(got(b, "text.txt", NULL), "\\input{/etc/passwd}"));
 	assert_non_null(strstr(got(b, "text.txt", NULL), "<script>alert(1)</script>"));
 	assert_int_equal(in_dir(b, "pdftotext -layout w.pdf text.txt"), 0);
 	assert_non_null(strstr(got(b, "text.txt", NULL), "After."));
-	if (!there("rsvg-convert") || !there("pdftoppm"))
+	if (!program_there("rsvg-convert") || !program_there("pdftoppm"))
 		return;
-	OK(canvas_png(known_canvas(b->a, 0), arena_printf(b->a, "%s/svg.png", b->dir), 2, false, e));
+	OK(canvas_png(known_canvas(b->a, 0), arena_printf(b->a, "%s/svg.png", b->dir), 2, false, &bad));
 	assert_int_equal(in_dir(b, "pdftoppm -png -r 192 -singlefile k.pdf tex"), 0);
 	assert_true(difference(b, "svg.png", "tex.png") < 1.5);
 }
@@ -599,7 +581,6 @@ static void png_without_its_program(void **state)
 	struct bench *b = *state;
 	const char *path = getenv("PATH");
 	char *kept = arena_strdup(b->a, path ? path : ""), *file = arena_printf(b->a, "%s/none.png", b->dir);
-	struct err bad = { 0 };
 
 	setenv("PATH", b->dir, 1);
 	assert_int_equal(canvas_png(known_canvas(b->a, 0), file, 1, false, &bad), -1);
@@ -608,7 +589,7 @@ static void png_without_its_program(void **state)
 	assert_non_null(strstr(bad.msg, "librsvg2-bin"));
 	assert_false(file_exists(file));
 	assert_int_equal(in_dir(b, "test ! -e none.png.tmp"), 0);
-	if (!there("rsvg-convert"))
+	if (!program_there("rsvg-convert"))
 		return;
 	err_clear(&bad);
 	assert_int_equal(canvas_png(known_canvas(b->a, 0), "/nowhere/at/all.png", 1, false, &bad), -1);

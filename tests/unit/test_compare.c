@@ -22,20 +22,13 @@
 #include "report/model_diff.h"
 #include "store/store.h"
 #include "tests/helper_data.h"
+#include "tests/helper_files.h"
+#include "tests/helper_ok.h"
 
 enum { CLASSES = 4, N = 400, SEEDS = 5 };
 
-static struct err bad;
-
-#define OK(call)                                                                           \
-	do {                                                                               \
-		err_clear(&bad);                                                           \
-		if ((call) < 0)                                                            \
-			fail_msg("%s:%d: %s: %s", __FILE__, __LINE__, bad.where, bad.msg); \
-	} while (0)
-
 struct place {
-	char dir[64], path[96];
+	const char *path;
 	struct arena *a;
 	struct rng r;
 	struct store *s;
@@ -54,11 +47,8 @@ static int setup(void **state)
 		.hash = "h", .digest = "m", .summary = "", .params = 1000, .macs = 5000, .json = "{}"
 	};
 
-	snprintf(p->dir, sizeof p->dir, "/tmp/nab-compare-XXXXXX");
-	if (!mkdtemp(p->dir))
-		return -1;
-	snprintf(p->path, sizeof p->path, "%s/a.db", p->dir);
 	p->a = arena_new();
+	p->path = arena_printf(p->a, "%s/a.db", temp_dir());
 	rng_init(&p->r, (uint64_t)time(NULL), (uint64_t)getpid());
 	OK(store_open(&p->s, p->path, STORE_CREATE, &bad));
 	OK(store_begin(p->s, &bad)); /* one transaction for all: no waiting for the disk */
@@ -77,14 +67,12 @@ static int setup(void **state)
 static int teardown(void **state)
 {
 	struct place *p = *state;
-	char command[128];
 
 	store_rollback(p->s);
 	store_close(p->s);
-	snprintf(command, sizeof command, "rm -rf '%s'", p->dir);
 	arena_free(p->a);
 	mem_free(p);
-	return system(command) != 0;
+	return temp_teardown(state);
 }
 
 /* Labels, and two slices: the examples of class 0, and the first half. */

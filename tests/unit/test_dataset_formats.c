@@ -23,13 +23,6 @@
 
 static struct rng rng;
 
-static int clean(void **state)
-{
-	(void)state;
-	temp_clean();
-	return 0;
-}
-
 static void random_bytes(uint8_t *p, size_t n, uint32_t below)
 {
 	for (size_t i = 0; i < n; i++)
@@ -691,5 +684,5 @@ int main(void)
 
 	print_message("# seed %" PRIu64 "\n", seed);
 	rng_init(&rng, seed, 1);
-	return cmocka_run_group_tests_name("dataset formats", tests, NULL, clean);
+	return cmocka_run_group_tests_name("dataset formats", tests, NULL, temp_teardown);
 }

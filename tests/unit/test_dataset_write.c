@@ -17,13 +17,6 @@
 #include "tests/helper_files.h"
 #include "tests/helper_open.h"
 
-static int clean(void **state)
-{
-	(void)state;
-	temp_clean();
-	return 0;
-}
-
 static struct dataset *some_glyphs(void)
 {
 	return open_data("{\"validation\": 0.2, \"options\": {\"n_train\": 60, \"n_test\": 20, \"size\": 16}}");
@@ -214,5 +207,5 @@ int main(void)
 		cmocka_unit_test(names_are_made_safe),
 	};
 
-	return cmocka_run_group_tests_name("dataset writing", tests, NULL, clean);
+	return cmocka_run_group_tests_name("dataset writing", tests, NULL, temp_teardown);
 }

@@ -13,18 +13,18 @@
 
 #include "base/file.h"
 #include "base/mem.h"
+#include "tests/helper_files.h"
 
 struct place {
-	char dir[32], a[64], b[64];
+	const char *dir;
+	char a[64], b[64];
 };
 
 static int place_setup(void **state)
 {
 	struct place *p = mem_new(sizeof *p);
 
-	strcpy(p->dir, "/tmp/nab-file-XXXXXX");
-	if (!mkdtemp(p->dir))
-		return -1;
+	p->dir = temp_dir();
 	snprintf(p->a, sizeof p->a, "%s/a", p->dir);
 	snprintf(p->b, sizeof p->b, "%s/b", p->dir);
 	*state = p;
@@ -33,13 +33,8 @@ static int place_setup(void **state)
 
 static int place_teardown(void **state)
 {
-	struct place *p = *state;
-
-	unlink(p->a);
-	unlink(p->b);
-	rmdir(p->dir);
-	mem_free(p);
-	return 0;
+	mem_free(*state);
+	return temp_teardown(state);
 }
 
 static void assert_content(const char *path, const char *want)

@@ -24,21 +24,14 @@
 #include "report/gnuplot.h"
 #include "report/map.h"
 #include "report/report.h"
+#include "tests/helper_files.h"
+#include "tests/helper_ok.h"
 #include "tests/helper_skip.h"
 #include "tests/helper_store.h"
 
-static struct err bad;
-
-#define OK(call)                                                                           \
-	do {                                                                               \
-		err_clear(&bad);                                                           \
-		if ((call) < 0)                                                            \
-			fail_msg("%s:%d: %s: %s", __FILE__, __LINE__, bad.where, bad.msg); \
-	} while (0)
-
 struct bench {
 	struct arena *a;
-	char dir[64];
+	const char *dir;
 	struct store *s, *evil;
 	struct report *r, *evil_report;
 };
@@ -73,9 +66,7 @@ static int setup(void **state)
 {
 	struct bench *b = mem_new(sizeof *b);
 
-	strcpy(b->dir, "/tmp/nab-gnuplot-XXXXXX");
-	if (!mkdtemp(b->dir))
-		return -1;
+	b->dir = temp_dir();
 	b->a = arena_new();
 	open_store(b, "plain", false, &b->s, &b->r);
 	open_store(b, "hostile", true, &b->evil, &b->evil_report);
@@ -86,23 +77,12 @@ static int setup(void **state)
 static int teardown(void **state)
 {
 	struct bench *b = *state;
-	char command[96];
 
 	store_close(b->s);
 	store_close(b->evil);
-	snprintf(command, sizeof command, "rm -rf '%s'", b->dir);
-	(void)!system(command);
 	arena_free(b->a);
 	mem_free(b);
-	return 0;
-}
-
-static bool there(const char *program)
-{
-	char command[128];
-
-	snprintf(command, sizeof command, "command -v %s >/dev/null 2>&1", program);
-	return system(command) == 0;
+	return temp_teardown(state);
 }
 
 static char *slurp(struct bench *b, const char *path)
@@ -467,7 +447,7 @@ static void check_xml(struct bench *b, const char *name)
 {
 	char *command = arena_printf(b->a, "xmllint --noout --nonet '%s/%s.svg'", b->dir, name);
 
-	if (there("xmllint") && system(command) != 0)
+	if (program_there("xmllint") && system(command) != 0)
 		fail_msg("%s.svg is not well-formed", name);
 }
 
@@ -506,7 +486,7 @@ static void labels_stay_labels(void **state)
 	OK(file_write(arena_printf(b->a, "%s/nasty.gp", b->dir), f.gp.s, f.gp.len, &bad));
 	OK(file_write(arena_printf(b->a, "%s/nasty.dat", b->dir), f.dat.s, f.dat.len, &bad));
 	figure_release(&f);
-	if (!there("gnuplot"))
+	if (!program_there("gnuplot"))
 		SKIP_BECAUSE("no gnuplot");
 	OK(gnuplot_draw("gnuplot", b->dir, "nasty", FIGURE_SVG, &bad));
 	assert_false(file_exists(arena_printf(b->a, "%s/pwned", b->dir)));
@@ -543,7 +523,7 @@ static void hostile_stores_make_harmless_plots(void **state)
 			for (int w = 0; w < r->n_rows; w++)
 				if (strpbrk(r->rows[w].label, "<>&=`'"))
 					assert_null(strstr(gp, r->rows[w].label));
-			if (!there("gnuplot"))
+			if (!program_there("gnuplot"))
 				continue;
 			OK(gnuplot_draw("gnuplot", b->dir, name, q.format, &bad));
 			if (q.format == FIGURE_SVG)

@@ -25,16 +25,8 @@
 #include "store/cache.h"
 #include "tests/helper_files.h"
 #include "tests/helper_layers.h"
+#include "tests/helper_ok.h"
 #include "tests/helper_store.h"
-
-static struct err bad;
-
-#define OK(call)                                                                           \
-	do {                                                                               \
-		err_clear(&bad);                                                           \
-		if ((call) < 0)                                                            \
-			fail_msg("%s:%d: %s: %s", __FILE__, __LINE__, bad.where, bad.msg); \
-	} while (0)
 
 /* ---- points --------------------------------------------------------------------------------------------- */
 
@@ -232,8 +224,7 @@ static int teardown(void **state)
 
 	arena_free(p->a);
 	mem_free(p);
-	temp_clean();
-	return 0;
+	return temp_teardown(state);
 }
 
 static void more(struct site *p, const char *study, int candidates, uint64_t seed)

@@ -14,13 +14,6 @@
 #include "base/rng.h"
 #include "tests/helper_files.h"
 
-static int clean(void **state)
-{
-	(void)state;
-	temp_clean();
-	return 0;
-}
-
 static void written_reads_back(void **state)
 {
 	const char *path = temp_text(temp_dir(), "p.png", "");
@@ -129,5 +122,5 @@ int main(void)
 		cmocka_unit_test(cannot_be_written),
 	};
 
-	return cmocka_run_group_tests_name("png", tests, NULL, clean);
+	return cmocka_run_group_tests_name("png", tests, NULL, temp_teardown);
 }

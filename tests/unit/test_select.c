@@ -15,24 +15,17 @@
 #include "base/mem.h"
 #include "store/select.h"
 #include "store/store.h"
+#include "tests/helper_files.h"
+#include "tests/helper_ok.h"
 #include "tests/helper_store.h"
 
 struct place {
-	char dir[64], path[96];
+	const char *path;
 	struct arena *a;
 	struct store *s;
 	struct store_item *items;
 	int n;
 };
-
-static struct err bad;
-
-#define OK(call)                                                                           \
-	do {                                                                               \
-		err_clear(&bad);                                                           \
-		if ((call) < 0)                                                            \
-			fail_msg("%s:%d: %s: %s", __FILE__, __LINE__, bad.where, bad.msg); \
-	} while (0)
 
 static int setup(void **state)
 {
@@ -47,12 +40,9 @@ static int setup(void **state)
 						.seed = 5 };
 	struct place *p = mem_new(sizeof *p);
 
-	snprintf(p->dir, sizeof p->dir, "/tmp/nab-select-XXXXXX");
-	if (!mkdtemp(p->dir))
-		return -1;
-	snprintf(p->path, sizeof p->path, "%s/a.db", p->dir);
-	made_store_add(p->path, &made);
 	p->a = arena_new();
+	p->path = arena_printf(p->a, "%s/a.db", temp_dir());
+	made_store_add(p->path, &made);
 	OK(store_open(&p->s, p->path, STORE_READ, &bad));
 	OK(store_list(p->s, &(struct store_query){ 0 }, &p->items, &p->n, p->a, &bad));
 	*state = p;
@@ -62,13 +52,11 @@ static int setup(void **state)
 static int teardown(void **state)
 {
 	struct place *p = *state;
-	char command[128];
 
 	store_close(p->s);
 	arena_free(p->a);
-	snprintf(command, sizeof command, "rm -rf '%s'", p->dir);
 	mem_free(p);
-	return system(command) == 0 ? 0 : -1;
+	return temp_teardown(state);
 }
 
 static struct store_item *chosen(struct place *p, const char *where, const char *sort, bool reverse, int *n)

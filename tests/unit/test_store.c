@@ -23,9 +23,11 @@
 #include "base/str.h"
 #include "store/db.h"
 #include "store/store.h"
+#include "tests/helper_files.h"
+#include "tests/helper_ok.h"
 
 struct place {
-	char dir[64], path[96];
+	const char *dir, *path;
 	struct arena *a;
 	struct rng r;
 };
@@ -34,11 +36,9 @@ static int setup(void **state)
 {
 	struct place *p = mem_new(sizeof *p);
 
-	snprintf(p->dir, sizeof p->dir, "/tmp/nab-store-XXXXXX");
-	if (!mkdtemp(p->dir))
-		return -1;
-	snprintf(p->path, sizeof p->path, "%s/a.db", p->dir);
 	p->a = arena_new();
+	p->dir = temp_dir();
+	p->path = arena_printf(p->a, "%s/a.db", p->dir);
 	rng_init(&p->r, (uint64_t)time(NULL), (uint64_t)getpid());
 	*state = p;
 	return 0;
@@ -47,14 +47,10 @@ static int setup(void **state)
 static int teardown(void **state)
 {
 	struct place *p = *state;
-	char command[128];
 
-	snprintf(command, sizeof command, "rm -rf '%s'", p->dir);
 	arena_free(p->a);
-	if (system(command) != 0)
-		return -1;
 	mem_free(p);
-	return 0;
+	return temp_teardown(state);
 }
 
 static struct store *open_ok(struct place *p, enum store_mode mode)
@@ -82,15 +78,6 @@ static const char *word(struct place *p)
 {
 	return arena_printf(p->a, "w%08x", rng_u32(&p->r));
 }
-
-static struct err bad; /* of the call inside OK() */
-
-#define OK(call)                                                                                      \
-	do {                                                                                          \
-		err_clear(&bad);                                                                      \
-		if ((call) < 0)                                                                       \
-			fail_msg("%s:%d: %s: %s: %s", __FILE__, __LINE__, #call, bad.where, bad.msg); \
-	} while (0)
 
 static int64_t add_study(struct place *p, struct store *s, const char *name)
 {

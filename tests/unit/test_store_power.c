@@ -24,6 +24,7 @@
 #include "base/rng.h"
 #include "store/db.h"
 #include "store/store.h"
+#include "tests/helper_files.h"
 
 enum { SECTOR = 512, COMMITS = 6, CUT = 99 };
 
@@ -351,12 +352,12 @@ struct tally {
 
 static struct tally cut_everywhere(const char *sync, bool fresh, long stride, uint64_t seed)
 {
-	char dir[64] = "/tmp/nab-power-XXXXXX", command[96], made[96];
+	const char *dir = temp_dir();
+	char made[96];
 	struct outcome o = { .status = CUT };
 	struct tally t = { 0 };
 	struct store *s;
 
-	assert_non_null(mkdtemp(dir));
 	snprintf(made, sizeof made, "%s/made.db", dir);
 	assert_int_equal(store_open(&s, made, STORE_CREATE, NULL), 0);
 	store_close(s);
@@ -367,8 +368,7 @@ static struct tally cut_everywhere(const char *sync, bool fresh, long stride, ui
 		t.lost += !o.damaged && o.kept < o.acked;
 		assert_true(o.damaged || o.kept <= o.acked + 1);
 	}
-	snprintf(command, sizeof command, "rm -rf '%s'", dir);
-	assert_int_equal(system(command), 0);
+	temp_clean();
 	return t;
 }
 

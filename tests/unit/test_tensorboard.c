@@ -28,17 +28,9 @@
 #include "export/tfrecord.h"
 #include "store/store.h"
 #include "tests/helper_files.h"
+#include "tests/helper_ok.h"
 #include "tests/helper_skip.h"
 #include "tests/helper_store.h"
-
-static struct err bad;
-
-#define OK(call)                                                                           \
-	do {                                                                               \
-		err_clear(&bad);                                                           \
-		if ((call) < 0)                                                            \
-			fail_msg("%s:%d: %s: %s", __FILE__, __LINE__, bad.where, bad.msg); \
-	} while (0)
 
 /* ---- the parts ------------------------------------------------------------------------------------------ */
 
@@ -462,13 +454,6 @@ static void tensorboard_reads_them(void **state)
 	arena_free(a);
 }
 
-static int clean(void **state)
-{
-	(void)state;
-	temp_clean();
-	return 0;
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -482,5 +467,5 @@ int main(void)
 		cmocka_unit_test(tensorboard_reads_them),
 	};
 
-	return cmocka_run_group_tests(tests, NULL, clean);
+	return cmocka_run_group_tests(tests, NULL, temp_teardown);
 }

@@ -22,16 +22,8 @@
 #include "base/str.h"
 #include "store/store.h"
 #include "tests/helper_files.h"
+#include "tests/helper_ok.h"
 #include "tests/helper_store.h"
-
-static struct err bad;
-
-#define OK(call)                                                                           \
-	do {                                                                               \
-		err_clear(&bad);                                                           \
-		if ((call) < 0)                                                            \
-			fail_msg("%s:%d: %s: %s", __FILE__, __LINE__, bad.where, bad.msg); \
-	} while (0)
 
 /* ---- running nab ---------------------------------------------------------------------------------------- */
 
@@ -361,13 +353,6 @@ static void json_tells_the_classes(void **state)
 	arena_free(a);
 }
 
-static int clean(void **state)
-{
-	(void)state;
-	temp_clean();
-	return 0;
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -376,5 +361,5 @@ int main(void)
 		cmocka_unit_test(hostile_names_stay_text), cmocka_unit_test(json_tells_the_classes),
 	};
 
-	return cmocka_run_group_tests(tests, NULL, clean);
+	return cmocka_run_group_tests(tests, NULL, temp_teardown);
 }
