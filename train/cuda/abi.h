@@ -165,7 +165,7 @@ struct cuda_op_loss {
 };
 
 /* NORM_OF_GRADIENT: sums of squares over the chunks in double: step_norm, norm +=, scale, diverged (also if step_loss
- * is not finite: then step_norm counts as it). buf 0: scratch. OPTIMIZE: one step of optim.h's rules on the masters and
+ * is not finite: then step_norm counts as it). OPTIMIZE: one step of optim.h's rules on the masters and
  * moments, writes CUDA_PARAMS16 where `copies`; at + 1 when all is done. */
 struct cuda_op_update {
 	int32_t kind, nesterov; /* enum optimizer_kind */
@@ -174,7 +174,7 @@ struct cuda_op_update {
 };
 
 /* CONV: buf 0 x, 1 w, 2 bias or NONE, 3 y. act: NONE or RELU. CONV_DATA: 0 dy, 1 w, 2 dx. CONV_WEIGHT: 0 x, 1 dy, 2 dw.
- * GROUPED*: the same for groups > 1 (depthwise: c = groups), own kernels. Scratch: buf 4. pad: before (top, left),
+ * GROUPED*: the same for groups > 1 (depthwise: c = groups), own kernels. pad: before (top, left),
  * after. */
 struct cuda_op_conv {
 	struct cuda_dims x, y;
@@ -191,12 +191,17 @@ struct cuda_op_dense {
 	int32_t act, math, engine, unused;
 };
 
+/* clang-format off: a table */
 /* map: elementwise and row by row over x.
- * BIAS_GRADIENT  0 dy in, 1 db out [pitch] (fp32 in CUDA_GRADS): sums over rows
- * SOFTMAX        0 x, 1 y: as layer_softmax (over channels of each position; a flattened image: over all of an
- * example); SOFTMAX_BACK   0 y, 1 dy, 2 dx SUM            0 out, 1 .. k in (k inputs; out may be one of them) PRODUCT
- * 0 out, 1 .. k in: product of k tensors MASK           0 x in place, 1 length: zeroes steps w >= length[n] FILL 0 out:
- * the value */
+ *	BIAS_GRADIENT	0 dy in, 1 db out [pitch] (fp32 in CUDA_GRADS): sums over rows
+ *	SOFTMAX		0 x, 1 y: over the channels of each position
+ *	SOFTMAX_BACK	0 y, 1 dy, 2 dx
+ *	SUM		0 out, 1 .. k in (k inputs; out may be one of them)
+ *	PRODUCT		0 out, 1 .. k in: product of k tensors
+ *	MASK		0 x in place, 1 length: zeroes steps w >= length[n]
+ *	FILL		0 out: the value (never in the padding)
+ */
+/* clang-format on */
 struct cuda_op_map {
 	struct cuda_dims x;
 	int32_t k;
@@ -212,9 +217,9 @@ struct cuda_op_act {
 
 /* BATCHNORM, training: 0 x, 1 y, 2 weight or NONE, 3 bias or NONE, 4 running_mean, 5 running_var, 6 saved out: fp32
  * [2][pitch] mean and 1 / sqrt(var + eps), 7 length or NONE (open sequences: only valid steps count, others become 0),
- * 8 residual in or NONE: y = act(normalised + residual), 9 scratch. `training` 0: by the running statistics, which
+ * 8 residual in or NONE: y = act(normalised + residual). `training` 0: by the running statistics, which
  * stay. BATCHNORM_BACK: 0 x, 1 dy, 2 weight, 3 bias, 6 saved (training 0: 4, 5 the running statistics), 7 length, 8
- * residual in of the forward, 9 scratch, 10 dx out or NONE, 11 dweight or NONE, 12 dbias or NONE, 13 dresidual out or
+ * residual in of the forward, 10 dx out or NONE, 11 dweight or NONE, 12 dbias or NONE, 13 dresidual out or
  * NONE. The activation is undone from the recomputed pre-activation. GROUPNORM(_BACK): per example and group of
  * channels (layer norm: groups = 1 and weight of every element when `whole`; sequences of a layer norm: `steps` 1, a
  * set per step). The same buffers but 4, 5; saved fp32 [n * sets][2]. */
@@ -265,7 +270,7 @@ struct cuda_op_order {
 };
 
 /* EMBED: 0 tokens int32 [n][w], 1 weight fp32 master or bf16 copy [vocabulary][pitch], 2 y, 3 length or NONE.
- * _BACK: 0 tokens, 1 dy, 2 dweight (fp32, all rows written), 3 length, 4 scratch. Deterministic. */
+ * _BACK: 0 tokens, 1 dy, 2 dweight (fp32, all rows written), 3 length. Deterministic. */
 struct cuda_op_embed {
 	struct cuda_dims y;
 	int32_t vocabulary, unused;
@@ -274,8 +279,8 @@ struct cuda_op_embed {
 /* RECURRENT: a whole layer, arch/kinds.h's struct rnn with `cell` 0 rnn, 1 gru, 2 lstm; PyTorch's parameters, each a
  * tensor of its own: weight_ih [g * units][channels], weight_hh, bias_ih, bias_hh, without padding, and those of the
  * reverse direction. 0 x, 1 length, 2 out (sequence [n][1][t][pitch], or last [n][pitch]), 3 state, 4 cell or NONE, 5
- * reserve (kept for the backward), 6 scratch, 7 .. 14 parameters. _BACK: 0 x, 1 length, 2 out, 3 dout or NONE, 4 dstate
- * or NONE, 5 reserve, 6 scratch, 7 .. 14 parameters, 15 dcell or NONE, 16 dx or NONE, 17 dparameters: the first of 8
+ * reserve (kept for the backward), 7 .. 14 parameters. _BACK: 0 x, 1 length, 2 out, 3 dout or NONE, 4 dstate
+ * or NONE, 5 reserve, 7 .. 14 parameters, 15 dcell or NONE, 16 dx or NONE, 17 dparameters: the first of 8
  * consecutive offsets in `grads` (bytes in CUDA_GRADS, fp32; -1: none). Steps beyond the length are 0. */
 struct cuda_op_recurrent {
 	struct cuda_dims x, y;
@@ -288,6 +293,7 @@ struct cuda_op {
 	int32_t node; /* of the graph, for profiles; -1: none */
 	int32_t backward, n_bufs;
 	struct cuda_ref buf[CUDA_REFS];
+	struct cuda_ref scratch; /* of the operation alone, as many bytes as plan() said */
 	union {
 		struct cuda_op_gather gather;
 		struct cuda_op_logits logits;
