@@ -154,11 +154,11 @@ void ablate_print_plan(struct str *out, const struct cli *c, const struct ablate
 
 static const struct column pair_columns[] = {
 	{ .key = "pair", .title = "pair", .type = CELL_TEXT },
-	{ .key = "delta", .title = "together", .type = CELL_SHARE },
-	{ .key = "sum", .title = "sum of the two", .type = CELL_SHARE },
-	{ .key = "interaction", .title = "interaction", .type = CELL_SHARE },
-	{ .key = "low", .title = "from", .type = CELL_SHARE },
-	{ .key = "high", .title = "to", .type = CELL_SHARE },
+	{ .key = "delta", .title = "together", .type = CELL_METRIC },
+	{ .key = "sum", .title = "sum of the two", .type = CELL_METRIC },
+	{ .key = "interaction", .title = "interaction", .type = CELL_METRIC },
+	{ .key = "low", .title = "from", .type = CELL_METRIC },
+	{ .key = "high", .title = "to", .type = CELL_METRIC },
 	{ .key = "p_holm", .title = "p", .type = CELL_SECONDS, .machine = true },
 };
 
@@ -171,6 +171,7 @@ static struct table *pair_table(const struct comparison *c, const struct advice_
 	if (!n)
 		return NULL;
 	t = table_new(a, pair_columns, sizeof pair_columns / sizeof *pair_columns);
+	table_metric(t, c->metric);
 	for (int i = 0; i < n; i++) {
 		table_row(t);
 		table_put_text(t, "pair", c->rows[x[i].row].label);
@@ -181,8 +182,10 @@ static struct table *pair_table(const struct comparison *c, const struct advice_
 		table_put(t, "high", x[i].effect.high);
 		table_put(t, "p_holm", x[i].p);
 	}
-	table_note(t, "Interaction: what the pair loses beyond the sum of its two, in points of accuracy, paired by "
-		      "seed; 0: they do not interact.");
+	table_note(t, arena_printf(a,
+				   "Interaction: what the pair loses beyond the sum of its two, in %s, paired by seed; "
+				   "0: they do not interact.",
+				   c->metric->share ? "points of accuracy" : c->metric->name));
 	return t;
 }
 

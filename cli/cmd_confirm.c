@@ -246,37 +246,27 @@ static int test(struct cli *c, const char *store, int64_t candidate, struct err 
 static const struct column columns[] = {
 	{ .key = "model", .title = "model", .type = CELL_TEXT, .wrap = true },
 	{ .key = "search_seeds", .title = "", .type = CELL_WHOLE, .machine = true },
-	{ .key = "search_accuracy", .title = "search", .type = CELL_SHARE },
+	{ .key = "search_accuracy", .title = "search", .type = CELL_METRIC },
 	{ .key = "seeds", .title = "fresh seeds", .type = CELL_WHOLE },
-	{ .key = "accuracy", .title = "confirmed", .type = CELL_SHARE },
+	{ .key = "accuracy", .title = "confirmed", .type = CELL_METRIC },
 	{ .key = "interval", .title = "95 %", .type = CELL_TEXT, .people = true, .right = true },
-	{ .key = "accuracy_low", .title = "", .type = CELL_SHARE, .machine = true },
-	{ .key = "accuracy_high", .title = "", .type = CELL_SHARE, .machine = true },
+	{ .key = "accuracy_low", .title = "", .type = CELL_METRIC, .machine = true },
+	{ .key = "accuracy_high", .title = "", .type = CELL_METRIC, .machine = true },
 	{ .key = "change_text", .title = "difference", .type = CELL_TEXT, .people = true, .right = true },
-	{ .key = "change", .title = "", .type = CELL_SHARE, .machine = true },
-	{ .key = "test_accuracy", .title = "test", .type = CELL_SHARE },
+	{ .key = "change", .title = "", .type = CELL_METRIC, .machine = true },
+	{ .key = "test_accuracy", .title = "test", .type = CELL_METRIC },
 	{ .key = "test_interval", .title = "95 % of test", .type = CELL_TEXT, .people = true, .right = true },
-	{ .key = "test_low", .title = "", .type = CELL_SHARE, .machine = true },
-	{ .key = "test_high", .title = "", .type = CELL_SHARE, .machine = true },
+	{ .key = "test_low", .title = "", .type = CELL_METRIC, .machine = true },
+	{ .key = "test_high", .title = "", .type = CELL_METRIC, .machine = true },
 	{ .key = "params", .title = "params", .type = CELL_WHOLE, .yields = 1 },
 };
-
-static void put_text(struct table *t, const char *key, const char *format, double a, double b)
-{
-	char buf[64];
-
-	if (isnan(a) || isnan(b))
-		return;
-	snprintf(buf, sizeof buf, "%+.2f", 100 * a);
-	if (strcmp(format, "interval") == 0)
-		snprintf(buf, sizeof buf, "[%.2f, %.2f]", 100 * a, 100 * b);
-	table_put_text(t, key, buf);
-}
 
 static void put_row(struct table *t, const struct confirmation *q)
 {
 	const struct compare_row *before = &q->search->rows[0], *now = &q->search->rows[1];
 	double change = now->accuracy - before->accuracy;
+	const struct metric *m = q->search->metric;
+	char text[METRIC_TEXT], interval[METRIC_INTERVAL];
 
 	table_row(t);
 	table_put_text(t, "model", q->label);
@@ -286,27 +276,31 @@ static void put_row(struct table *t, const struct confirmation *q)
 	table_put(t, "accuracy", now->accuracy);
 	table_put(t, "accuracy_low", now->low);
 	table_put(t, "accuracy_high", now->high);
-	put_text(t, "interval", "interval", now->low, now->high);
+	table_put_text(t, "interval", metric_interval(interval, m, now->low, now->high));
 	table_put(t, "change", change);
-	put_text(t, "change_text", "", change, 0);
+	table_put_text(t, "change_text", metric_change(text, m, change));
 	table_put(t, "params", (double)now->params);
 	if (!q->test || !q->test->rows[0].n_done)
 		return;
 	table_put(t, "test_accuracy", q->test->rows[0].accuracy);
 	table_put(t, "test_low", q->test->rows[0].low);
 	table_put(t, "test_high", q->test->rows[0].high);
-	put_text(t, "test_interval", "interval", q->test->rows[0].low, q->test->rows[0].high);
+	table_put_text(t, "test_interval", metric_interval(interval, m, q->test->rows[0].low, q->test->rows[0].high));
 }
 
 static void put_notes(struct cli *c, struct table *t, const struct confirmation *all, int n, int reads)
 {
+	const struct metric *m = all[0].search->metric;
 	int chosen = all[0].search->rows[0].n_done;
 
-	table_note(t, "Accuracy in %. \"search\": the number that the model was chosen by, on the validation split; "
-		      "optimistic for winners. \"confirmed\": the same split, seeds that had no part in the choice.");
+	table_note(t, arena_printf(c->arena,
+				   "%s. \"search\": the number that the model was chosen by, on the validation split; "
+				   "optimistic for winners. \"confirmed\": the same split, seeds that had no part in "
+				   "the choice.",
+				   m->share ? "Accuracy in %" : m->name));
 	if (n == 1)
 		table_note(t, arena_printf(c->arena, "The search had %d seed%s.", chosen, chosen == 1 ? "" : "s"));
-	for (int i = 0; i < n; i++)
+	for (int i = 0; i < n && m->share; i++)
 		if (all[i].search->rows[1].n_done == 1) {
 			table_note(t, "One fresh seed: the interval is over examples alone.");
 			break;
@@ -347,6 +341,7 @@ static int print(struct cli *c, const char *store, const struct target *t, const
 		TRY(gather(c, s, &t[i], fresh[i], &all[i], e));
 		put_row(table, &all[i]);
 	}
+	table_metric(table, all[0].search->metric); /* models of one data set */
 	TRY(store_test_reads(s, 0, &reads, e));
 	put_notes(c, table, all, c->n_args, reads);
 	table_print(&text, table, c->json ? TABLE_JSON : (enum table_format)f->format, f->output ? 0 : cli_width(),

@@ -247,22 +247,26 @@ static void list_text(struct str *out, const char *title, const struct json *lis
 	str_addc(out, '\n');
 }
 
-static void metric_text(struct str *out, const struct sides *d)
+static void judged_text(struct str *out, const struct sides *d)
 {
 	const struct comparison *m = d->metric;
+	char from[METRIC_TEXT], to[METRIC_TEXT], interval[METRIC_INTERVAL];
 	const struct compare_row *b;
 
 	if (!m) {
 		if (d->run[0] && d->run[1])
-			str_add(out, "\nvalidation accuracy: not compared (one of them did not finish, they saw other "
-				     "data, or they are one)\n");
+			str_addf(out,
+				 "\nvalidation %s: not compared (one of them did not finish, they saw other data, or "
+				 "they are one)\n",
+				 metric_of_task(d->model->a->outputs[0].task)->name);
 		return;
 	}
 	b = &m->rows[1];
-	str_addf(out, "\nvalidation accuracy: %.2f -> %.2f %%", 100 * m->rows[0].accuracy, 100 * b->accuracy);
+	str_addf(out, "\nvalidation %s: %s -> %s", m->metric->name, metric_number(from, m->metric, m->rows[0].accuracy),
+		 metric_text(to, m->metric, b->accuracy));
 	if (!isnan(b->effect.low))
-		str_addf(out, ", difference %+.2f, 95 %% interval [%+.2f, %+.2f]", 100 * b->effect.mean,
-			 100 * b->effect.low, 100 * b->effect.high);
+		str_addf(out, ", difference %s, 95 %% interval %s", metric_change(to, m->metric, b->effect.mean),
+			 metric_change_interval(interval, m->metric, b->effect.low, b->effect.high));
 	str_addf(out, " (%d pair%s of seeds%s)\n", b->n_paired, b->n_paired == 1 ? "" : "s",
 		 b->in_order ? ", none in common: paired in their order" : "");
 	if (b->effect.doubt)
@@ -282,7 +286,7 @@ static void print_text(struct cli *c, const struct sides *d)
 	list_text(&out, "recipe", d->recipe);
 	list_text(&out, "data", d->data);
 	list_text(&out, "conditions", d->conditions);
-	metric_text(&out, d);
+	judged_text(&out, d);
 	cli_print(&out);
 	str_release(&out);
 }

@@ -8,6 +8,7 @@
 #include "base/str.h"
 #include "cli/target.h"
 #include "dataset/write.h"
+#include "report/metric.h"
 #include "train/train.h"
 
 struct flags {
@@ -92,11 +93,15 @@ static void print_text(const struct job *j)
 {
 	const struct evaluation *v = &j->result;
 	const struct dataset *d = j->data;
+	const struct metric *m = metric_of_task(d->task);
+	char text[METRIC_TEXT];
 	struct str t = { 0 };
 
 	str_addf(&t, "%s on %lld %s examples of %s\n", j->target.name, (long long)v->n, split_names[v->split], d->name);
 	str_addf(&t, "loss %.4f", v->loss);
-	if (v->confusion)
+	if (!v->confusion)
+		str_addf(&t, ", %s %s", m->name, metric_text(text, m, v->accuracy));
+	else
 		str_addf(&t, ", accuracy %.2f %%, balanced %.2f %%, macro F1 %.4f", 100 * v->accuracy,
 			 100 * v->balanced_accuracy, v->f1_macro);
 	str_addc(&t, '\n');

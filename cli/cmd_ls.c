@@ -11,6 +11,7 @@
 #include "cli/slice_score.h"
 #include "cli/target.h"
 #include "cli/terminal.h"
+#include "report/metric.h"
 #include "store/select.h"
 
 struct flags {
@@ -61,6 +62,7 @@ static void put_number(struct json *v, const char *key, double x)
 struct shown {
 	struct store_item item;
 	struct slice_score slice; /* with --slice */
+	const struct metric *metric;
 };
 
 static struct json *item_json(const struct shown *w, const char *slice)
@@ -106,17 +108,19 @@ static struct json *item_json(const struct shown *w, const char *slice)
 	return v;
 }
 
-static void add_percent(struct str *t, double x)
+static void add_metric(struct str *t, const struct metric *m, double x)
 {
+	char buf[METRIC_TEXT];
+
 	if (isnan(x))
 		str_addf(t, " %8s", "-");
 	else
-		str_addf(t, " %7.2f%%", 100 * x);
+		str_addf(t, m->share ? " %7s%%" : " %8s", metric_number(buf, m, x));
 }
 
 static void slice_cells(struct str *t, const struct slice_score *v)
 {
-	if (v->n)
+	if (v->n) /* there are slices of classes alone */
 		str_addf(t, " %7.2f%% [%6.2f, %6.2f]", 100 * v->accuracy, 100 * v->low, 100 * v->high);
 	else
 		str_addf(t, " %8s %16s", "-", "");
@@ -137,11 +141,11 @@ static void item_line(struct str *t, const struct shown *w, const struct flags *
 		str_addc(t, '\n');
 		return;
 	}
-	add_percent(t, final ? it->result.val_accuracy : (double)NAN);
+	add_metric(t, w->metric, final ? it->result.val_accuracy : (double)NAN);
 	if (f->slice)
 		slice_cells(t, &w->slice);
 	else
-		add_percent(t, final ? it->result.best_accuracy : (double)NAN);
+		add_metric(t, w->metric, final ? it->result.best_accuracy : (double)NAN);
 	str_addf(t, " %12s %14s %4d %13s  %s", str_thousands(params, it->params), str_thousands(macs, it->macs),
 		 it->result.epochs,
 		 final && !isnan(it->result.seconds) ? progress_duration(spent, it->result.seconds) : "-",
@@ -172,6 +176,7 @@ static int gather(struct cli *c, struct store *s, struct shown ***out, int *n, s
 	struct store_query q = { .order = ORDER_NUMBER };
 	struct slice_score *scores;
 	struct store_item *items;
+	struct metrics metrics;
 	struct select *chosen;
 	struct shown *all;
 
@@ -180,7 +185,8 @@ static int gather(struct cli *c, struct store *s, struct shown ***out, int *n, s
 		return -1;
 	for (int i = STATE_DIVERGED; f->failed && i < STATE_COUNT; i++)
 		q.states |= 1u << i;
-	if (store_list(s, &q, &items, n, c->arena, e) < 0 || select_apply(chosen, s, items, n, f->reverse, e) < 0)
+	if (store_list(s, &q, &items, n, c->arena, e) < 0 || select_apply(chosen, s, items, n, f->reverse, e) < 0 ||
+	    metrics_read(&metrics, s, c->arena, e) < 0)
 		return -1;
 	if (!f->slice && f->limit && *n > f->limit)
 		*n = f->limit;
@@ -190,7 +196,7 @@ static int gather(struct cli *c, struct store *s, struct shown ***out, int *n, s
 	all = ARENA_ARRAY(c->arena, struct shown, *n + 1);
 	*out = ARENA_ARRAY(c->arena, struct shown *, *n + 1);
 	for (int i = 0; i < *n; i++) {
-		all[i] = (struct shown){ items[i], scores[i] };
+		all[i] = (struct shown){ items[i], scores[i], metric_of_study(&metrics, items[i].candidate.study) };
 		(*out)[i] = &all[i];
 	}
 	if (f->slice)
@@ -198,6 +204,15 @@ static int gather(struct cli *c, struct store *s, struct shown ***out, int *n, s
 	if (f->slice && f->limit && *n > f->limit)
 		*n = f->limit;
 	return 0;
+}
+
+/* "val" alone where some predict classes and others values: their cells tell. */
+static const char *metric_title(struct shown *const *all, int n)
+{
+	for (int i = 1; i < n; i++)
+		if (all[i]->metric != all[0]->metric)
+			return "val";
+	return n && !all[0]->metric->share ? "val R2" : "val acc";
 }
 
 static void print_list(struct cli *c, struct shown *const *all, int n)
@@ -210,7 +225,7 @@ static void print_list(struct cli *c, struct shown *const *all, int n)
 		str_addf(&t,
 			 f->slice ? "%5s  %-24s %-10s %8s %25s %12s %14s %4s %13s  %s\n"
 				  : "%5s  %-24s %-10s %8s %8s %12s %14s %4s %13s  %s\n",
-			 "run", "label", "state", "val acc", f->slice ? f->slice : "best*", "parameters",
+			 "run", "label", "state", metric_title(all, n), f->slice ? f->slice : "best*", "parameters",
 			 "multiply-adds", "ep", "time", "architecture");
 	for (int i = 0; i < n; i++) {
 		item_line(&t, all[i], f);

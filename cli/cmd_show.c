@@ -13,6 +13,7 @@
 #include "cli/terminal.h"
 #include "report/canvas.h"
 #include "report/escape.h"
+#include "report/metric.h"
 #include "report/snac.h"
 
 struct flags {
@@ -41,6 +42,7 @@ struct view {
 	struct store_attempt *attempts;
 	int n_attempts;
 	struct store_data data;
+	const struct metric *metric;
 	struct class_view classes; /* k 0: there are none */
 	int64_t lineage[64];
 	int n_lineage;
@@ -78,6 +80,7 @@ static int read_view(struct cli *c, struct store *s, struct view *v, struct err 
 		return -1;
 	if (y.data && store_data_get(s, y.data, &v->data, c->arena, e) < 0)
 		return -1;
+	v->metric = metric_of_info(v->data.info);
 	found = store_evaluation_get(s, run, SPLIT_VALIDATION, &v->val, c->arena, e);
 	v->has_val = found > 0;
 	read_classes(v, c->arena);
@@ -118,7 +121,8 @@ static void lineage_lines(struct str *t, const struct view *v)
 static void head_lines(struct str *t, const struct view *v)
 {
 	const struct store_item *it = &v->target.item;
-	char spent[32], params[32], macs[32];
+	const struct metric *m = v->metric;
+	char spent[32], params[32], macs[32], val[METRIC_TEXT], train[METRIC_TEXT];
 
 	str_addf(t, "run %lld: ", (long long)it->run.id);
 	put_text(t, "", v->target.name);
@@ -134,15 +138,16 @@ static void head_lines(struct str *t, const struct view *v)
 	lineage_lines(t, v);
 	if (!run_state_final(it->run.state) || isnan(it->result.val_accuracy))
 		return;
-	str_addf(t, "validation accuracy %.2f %%, loss %.4f; training accuracy %.2f %%, loss %.4f; %d epoch%s in %s\n",
-		 100 * it->result.val_accuracy, it->result.val_loss, 100 * it->result.train_accuracy,
-		 it->result.train_loss, it->result.epochs, it->result.epochs == 1 ? "" : "s",
-		 progress_duration(spent, it->result.seconds));
+	str_addf(t, "validation %s %s, loss %.4f; training %s %s, loss %.4f; %d epoch%s in %s\n", m->name,
+		 metric_text(val, m, it->result.val_accuracy), it->result.val_loss, m->name,
+		 metric_text(train, m, it->result.train_accuracy), it->result.train_loss, it->result.epochs,
+		 it->result.epochs == 1 ? "" : "s", progress_duration(spent, it->result.seconds));
 	if (it->result.best_epoch)
-		str_addf(t, "best epoch %d with %.2f %% (optimistic: chosen by this number)%s\n", it->result.best_epoch,
-			 100 * it->result.best_accuracy, it->result.restored ? "; its weights were restored" : "");
+		str_addf(t, "best epoch %d with %s (optimistic: chosen by this number)%s\n", it->result.best_epoch,
+			 metric_text(val, m, it->result.best_accuracy),
+			 it->result.restored ? "; its weights were restored" : "");
 	if (!isnan(it->test_accuracy))
-		str_addf(t, "test accuracy %.2f %%\n", 100 * it->test_accuracy);
+		str_addf(t, "test %s %s\n", m->name, metric_text(val, m, it->test_accuracy));
 }
 
 /* ---- curves --------------------------------------------------------------------------------------------- */
@@ -159,12 +164,12 @@ static double val_loss(const struct store_epoch *r)
 
 static double train_accuracy(const struct store_epoch *r)
 {
-	return 100 * r->train_accuracy;
+	return r->train_accuracy;
 }
 
 static double val_accuracy(const struct store_epoch *r)
 {
-	return 100 * r->val_accuracy;
+	return r->val_accuracy;
 }
 
 static double rate(const struct store_epoch *r)
@@ -178,20 +183,25 @@ static double grad_norm(const struct store_epoch *r)
 }
 
 static const struct curve {
-	const char *name, *format;
+	const char *name, *format; /* format NULL: the metric, named after what it is of */
 	double (*value)(const struct store_epoch *r);
-} curves[] = { { "training loss", "%.4g", train_loss },
-	       { "validation loss", "%.4g", val_loss },
-	       { "training accuracy", "%.2f %%", train_accuracy },
-	       { "validation accuracy", "%.2f %%", val_accuracy },
-	       { "learning rate", "%.3g", rate },
-	       { "gradient norm", "%.3g", grad_norm } };
+} curves[] = { { "training loss", "%.4g", train_loss }, { "validation loss", "%.4g", val_loss },
+	       { "training", NULL, train_accuracy },    { "validation", NULL, val_accuracy },
+	       { "learning rate", "%.3g", rate },       { "gradient norm", "%.3g", grad_norm } };
+
+static const char *curve_text(char buf[METRIC_TEXT], const struct curve *c, const struct metric *m, double x)
+{
+	if (!c->format)
+		return metric_text(buf, m, x);
+	snprintf(buf, METRIC_TEXT, c->format, x);
+	return buf;
+}
 
 /* The first value, the curve, the last one. */
 static void curve_line(struct str *t, const struct view *v, const struct curve *c, const struct look *look)
 {
 	double *x = mem_new((size_t)v->n_epochs * sizeof *x);
-	char first[40], last[40];
+	char name[40], first[METRIC_TEXT], last[METRIC_TEXT];
 	bool known = false;
 
 	for (int i = 0; i < v->n_epochs; i++) {
@@ -199,11 +209,12 @@ static void curve_line(struct str *t, const struct view *v, const struct curve *
 		known |= isfinite(x[i]);
 	}
 	if (known) {
-		snprintf(first, sizeof first, c->format, x[0]);
-		snprintf(last, sizeof last, c->format, x[v->n_epochs - 1]);
-		str_addf(t, "%-19s %10s %s", c->name, first, cli_paint(look->paint, "\033[36m"));
+		snprintf(name, sizeof name, "%s%s%s", c->name, c->format ? "" : " ", c->format ? "" : v->metric->name);
+		str_addf(t, "%-19s %10s %s", name, curve_text(first, c, v->metric, x[0]),
+			 cli_paint(look->paint, "\033[36m"));
 		cell_spark(t, x, v->n_epochs, look->width - 44 > 10 ? look->width - 44 : 10, look->utf8);
-		str_addf(t, "%s %s\n", cli_paint(look->paint, "\033[0m"), last);
+		str_addf(t, "%s %s\n", cli_paint(look->paint, "\033[0m"),
+			 curve_text(last, c, v->metric, x[v->n_epochs - 1]));
 	}
 	mem_free(x);
 }
@@ -216,6 +227,16 @@ static void add_number(struct str *t, const char *format, int width, double x)
 		str_addf(t, format, x);
 }
 
+static void add_metric(struct str *t, const struct metric *m, double x)
+{
+	char buf[METRIC_TEXT];
+
+	if (isnan(x))
+		str_addf(t, "%12s", "-");
+	else
+		str_addf(t, m->share ? " %10s%%" : " %11s", metric_number(buf, m, x));
+}
+
 static void epoch_lines(struct str *t, const struct view *v, const struct look *look)
 {
 	if (!v->n_epochs)
@@ -224,15 +245,16 @@ static void epoch_lines(struct str *t, const struct view *v, const struct look *
 	for (size_t i = 0; i < sizeof curves / sizeof *curves && v->n_epochs > 1; i++)
 		curve_line(t, v, &curves[i], look);
 	str_addf(t, "%s%5s %11s %11s %11s %11s %11s %10s\n", v->n_epochs > 1 ? "\n" : "", "epoch", "train loss",
-		 "train acc", "val loss", "val acc", "rate", "grad norm");
+		 v->metric->share ? "train acc" : "train R2", "val loss", v->metric->share ? "val acc" : "val R2",
+		 "rate", "grad norm");
 	for (int i = 0; i < v->n_epochs; i++) {
 		const struct store_epoch *r = &v->epochs[i];
 
 		str_addf(t, "%5d", r->epoch);
 		add_number(t, " %11.4f", 12, r->train_loss);
-		add_number(t, " %10.2f%%", 12, 100 * r->train_accuracy);
+		add_metric(t, v->metric, r->train_accuracy);
 		add_number(t, " %11.4f", 12, r->val_loss);
-		add_number(t, " %10.2f%%", 12, 100 * r->val_accuracy);
+		add_metric(t, v->metric, r->val_accuracy);
 		add_number(t, " %11.3g", 12, r->rate);
 		add_number(t, " %10.3g", 11, r->grad_norm);
 		str_addc(t, '\n');

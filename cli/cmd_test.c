@@ -1,9 +1,11 @@
 /* cli/cmd_test.c - nab test: the test split, read on purpose and recorded. */
+#include <math.h>
 #include <string.h>
 
 #include "base/json.h"
 #include "base/str.h"
 #include "cli/test_split.h"
+#include "report/metric.h"
 
 struct flags {
 	const char *store, *backend;
@@ -22,8 +24,14 @@ static void print(struct cli *c, const struct target *t, const struct evaluation
 	struct json *doc;
 
 	if (!c->json) {
-		printf("%s: test accuracy %.2f %% of %lld examples, balanced %.2f %%, loss %.4f\n", t->name,
-		       100 * v->accuracy, (long long)v->n, 100 * v->balanced_accuracy, v->loss);
+		const struct metric *m = metric_of_task(t->graph->outputs[0].task);
+		char text[METRIC_TEXT];
+
+		printf("%s: test %s %s of %lld examples", t->name, m->name, metric_text(text, m, v->accuracy),
+		       (long long)v->n);
+		if (!isnan(v->balanced_accuracy))
+			printf(", balanced %s", metric_text(text, m, v->balanced_accuracy));
+		printf(", loss %.4f\n", v->loss);
 		if (!c->quiet)
 			fprintf(stderr,
 				"the test split of this store has been read %d time%s; every look makes it a little "

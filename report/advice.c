@@ -51,7 +51,11 @@ static bool identical(const struct compare_row *r)
 /* "-0.02 points (-0.31 to +0.27)" */
 static const char *evidence(struct adviser *v, const struct stats_effect *f)
 {
-	return arena_printf(v->arena, "%+.2f points (%+.2f to %+.2f)", 100 * f->mean, 100 * f->low, 100 * f->high);
+	const struct metric *m = v->c->metric;
+	char mean[METRIC_TEXT], low[METRIC_TEXT], high[METRIC_TEXT];
+
+	return arena_printf(v->arena, "%s%s (%s to %s)", metric_change(mean, m, f->mean), m->points,
+			    metric_change(low, m, f->low), metric_change(high, m, f->high));
 }
 
 /* ", saves 4,640 parameters and 227,360 multiply-adds" */
@@ -193,10 +197,10 @@ static void advise_duplicate(struct adviser *v)
 	}
 	if (best)
 		add(v, ADVICE_DUPLICATE,
-		    arena_printf(
-			v->arena,
-			"%s carries most: %s without it, %.3f points per 1,000 parameters: a second one may pay",
-			v->rows[best].name, evidence(v, &v->c->rows[best].effect), 100 * most * 1000),
+		    arena_printf(v->arena,
+				 "%s carries most: %s without it, %.3f%s per 1,000 parameters: a second one may pay",
+				 v->rows[best].name, evidence(v, &v->c->rows[best].effect),
+				 v->c->metric->scale * most * 1000, v->c->metric->points),
 		    edit_command(v, &v->rows[best], "--duplicate"));
 }
 

@@ -145,8 +145,10 @@ static int read_row(struct reading *k, int i, int64_t candidate, struct err *e)
 				   .effect = unknown };
 	w->wilcoxon = w->wilcoxon_least = w->mcnemar = w->cliff = w->p = w->p_holm = (double)NAN;
 	w->seconds = w->accuracy = w->low = w->high = w->spread = (double)NAN;
-	if (i == 0)
+	if (i == 0) {
 		k->data = d;
+		k->c->metric = metric_of_info(d.info);
+	}
 	w->other_data = d.id != k->data.id && (!d.digest || !k->data.digest || strcmp(d.digest, k->data.digest) != 0);
 	return read_model(k, w, c.model, e);
 }
@@ -335,7 +337,7 @@ static void fill_accuracies(struct reading *k)
 		sd[i] = w->spread;
 	}
 	pool(k, 0, sd);
-	for (int i = 0; i < k->c->n_rows; i++) {
+	for (int i = 0; i < k->c->n_rows && k->c->metric->share; i++) {
 		struct compare_row *w = &k->c->rows[i];
 
 		stats_interval(w->accuracy, w->n_done, k->spread[0], k->spread_df[0], k->c->n_examples, &w->low,
@@ -561,6 +563,7 @@ static struct tally count_rows(const struct comparison *c)
 static void note_numbers(struct reading *k, const struct tally *t, bool crossed)
 {
 	const struct comparison *c = k->c;
+	const char *name = c->metric->share ? "Accuracy in %" : c->metric->name;
 	char seeds[40], n[32];
 
 	if (t->least_pairs == t->most_pairs)
@@ -568,17 +571,17 @@ static void note_numbers(struct reading *k, const struct tally *t, bool crossed)
 	else
 		snprintf(seeds, sizeof seeds, "%d to %d seeds", t->least_pairs, t->most_pairs);
 	if (c->n_examples)
-		note(k, "Accuracy in %% on the %s split (%s examples), mean over seeds, with 95 %% interval.", c->split,
-		     str_thousands(n, c->n_examples));
+		note(k, "%s on the %s split (%s examples), mean over seeds%s.", name, c->split,
+		     str_thousands(n, c->n_examples), c->metric->share ? ", with 95 % interval" : "");
 	else
-		note(k, "Accuracy in %% on the %s split, mean over seeds.", c->split);
+		note(k, "%s on the %s split, mean over seeds.", name, c->split);
 	if (!t->compared)
 		return;
-	note(
-	    k,
-	    "Delta: difference to %s in points, paired by seed (%s)%s, with 95 %% interval. p: %s, two-sided, adjusted "
-	    "(Holm) for %d comparison%s.",
-	    c->rows[0].label, seeds, crossed ? " and example" : "", c->primary, t->compared, plural(t->compared));
+	note(k,
+	     "Delta: difference to %s%s, paired by seed (%s)%s, with 95 %% interval. p: %s, two-sided, adjusted "
+	     "(Holm) for %d comparison%s.",
+	     c->rows[0].label, c->metric->share ? " in points" : "", seeds, crossed ? " and example" : "", c->primary,
+	     t->compared, plural(t->compared));
 	if (!crossed)
 		note(k, "%s: the intervals are over seeds alone, for these %s examples.",
 		     k->truth.n ? "Not every run has stored predictions"

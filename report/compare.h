@@ -11,6 +11,7 @@
 #include <stdbool.h>
 
 #include "base/stats.h"
+#include "report/metric.h"
 #include "report/table.h"
 #include "store/store.h"
 
@@ -34,10 +35,10 @@ struct compare_row {
 	bool inherited;               /* starts from weights, not from scratch */
 	int n_runs, n_done, n_paired; /* seeds */
 	int64_t params, macs;
-	double seconds; /* mean training time of a run */
-	double accuracy, low, high, spread;
-	double *per_seed;           /* [n_done] accuracies */
-	uint64_t *seed;             /* [n_done] of them */
+	double seconds;                     /* mean training time of a run */
+	double accuracy, low, high, spread; /* low, high: NAN if it is no share of the examples */
+	double *per_seed;                   /* [n_done] accuracies */
+	uint64_t *seed;                     /* [n_done] of them */
 	struct stats_effect effect; /* accuracy less that of row 0; all NAN where it is not known, as in row 0 */
 	double wilcoxon, wilcoxon_least, mcnemar, cliff; /* against row 0, or NAN */
 	double p, p_holm;                                /* of the primary test */
@@ -49,7 +50,8 @@ struct compare_row {
 };
 
 struct comparison {
-	const char *title, *split; /* "validation" or "test" */
+	const char *title, *split;   /* "validation" or "test" */
+	const struct metric *metric; /* what "accuracy" is, and how it is written */
 	struct compare_row *rows;
 	int n_rows;
 	const char *const *slices;

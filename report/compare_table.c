@@ -32,17 +32,17 @@ static const struct column columns[] = {
 	MACHINE("paired", CELL_WHOLE),
 	SHOWN("accuracy_text", "accuracy", 0),
 	SHOWN("accuracy_interval", "95 %", 6),
-	MACHINE("accuracy", CELL_SHARE),
-	MACHINE("accuracy_low", CELL_SHARE),
-	MACHINE("accuracy_high", CELL_SHARE),
-	MACHINE("accuracy_sd", CELL_SHARE),
+	MACHINE("accuracy", CELL_METRIC),
+	MACHINE("accuracy_low", CELL_METRIC),
+	MACHINE("accuracy_high", CELL_METRIC),
+	MACHINE("accuracy_sd", CELL_METRIC),
 	MACHINE("best", CELL_WHOLE),
 	SHOWN("delta_text", "delta", 0),
 	SHOWN("delta_interval", "95 % of delta", 0),
-	MACHINE("delta", CELL_SHARE),
-	MACHINE("delta_low", CELL_SHARE),
-	MACHINE("delta_high", CELL_SHARE),
-	MACHINE("delta_error", CELL_SHARE),
+	MACHINE("delta", CELL_METRIC),
+	MACHINE("delta_low", CELL_METRIC),
+	MACHINE("delta_high", CELL_METRIC),
+	MACHINE("delta_error", CELL_METRIC),
 	MACHINE("delta_df", CELL_SECONDS),
 	MACHINE("delta_reliable", CELL_WHOLE),
 	SHOWN("p_text", "p", 0),
@@ -76,12 +76,12 @@ static const struct {
 	enum cell_type type;
 } slice_columns[] = {
 	{ "n", CELL_WHOLE },
-	{ "accuracy", CELL_SHARE },
-	{ "accuracy_low", CELL_SHARE },
-	{ "accuracy_high", CELL_SHARE },
-	{ "delta", CELL_SHARE },
-	{ "delta_low", CELL_SHARE },
-	{ "delta_high", CELL_SHARE },
+	{ "accuracy", CELL_METRIC },
+	{ "accuracy_low", CELL_METRIC },
+	{ "accuracy_high", CELL_METRIC },
+	{ "delta", CELL_METRIC },
+	{ "delta_low", CELL_METRIC },
+	{ "delta_high", CELL_METRIC },
 	{ "p_holm", CELL_SECONDS },
 	{ "fell", CELL_WHOLE },
 };
@@ -98,6 +98,9 @@ static struct table *make_table(const struct comparison *c, struct arena *a)
 	struct column *all = ARENA_ARRAY(a, struct column, N_FIXED + c->n_slices * (N_SLICE + 1));
 
 	memcpy(all, columns, sizeof columns);
+	for (int i = 0; i < n; i++)
+		if (strcmp(all[i].key, "accuracy_text") == 0)
+			all[i].title = c->metric->name;
 	for (int q = 0; q < c->n_slices; q++) {
 		all[n++] = (struct column){ .key = slice_key(a, c->slices[q], "text"),
 					    .title = arena_printf(a, "slice %s", c->slices[q]),
@@ -114,26 +117,6 @@ static struct table *make_table(const struct comparison *c, struct arena *a)
 }
 
 /* ---- texts ---------------------------------------------------------------------------------------------- */
-
-static void put_percent(struct table *t, const char *key, const char *format, double v)
-{
-	char buf[40];
-
-	if (isnan(v))
-		return;
-	snprintf(buf, sizeof buf, format, fabs(v) < 5e-5 ? 0 : 100 * v); /* no -0.00 */
-	table_put_text(t, key, buf);
-}
-
-static void put_interval(struct table *t, const char *key, const char *format, double low, double high)
-{
-	char buf[60];
-
-	if (isnan(low) || isnan(high))
-		return;
-	snprintf(buf, sizeof buf, format, 100 * low, 100 * high);
-	table_put_text(t, key, buf);
-}
 
 static void put_p(struct table *t, const char *key, double p)
 {
@@ -193,18 +176,20 @@ static bool wilcoxon_speaks(const struct comparison *c)
 static void put_texts(struct table *t, const struct comparison *c, int i)
 {
 	const struct compare_row *w = &c->rows[i], *first = &c->rows[0];
-	char buf[40] = "";
+	const struct metric *m = c->metric;
+	char buf[METRIC_TEXT], interval[METRIC_INTERVAL];
 
 	put_model(t, w);
-	put_percent(t, "accuracy_text", "%.2f", w->accuracy);
-	put_interval(t, "accuracy_interval", "[%.2f, %.2f]", w->low, w->high);
+	table_put_text(t, "accuracy_text", metric_number(buf, m, w->accuracy));
+	table_put_text(t, "accuracy_interval", metric_interval(interval, m, w->low, w->high));
 	if (w->best)
 		table_bold(t, "accuracy_text");
-	put_percent(t, "delta_text", "%+.2f", w->effect.mean);
-	put_interval(t, "delta_interval", "[%+.2f, %+.2f]", w->effect.low, w->effect.high);
+	table_put_text(t, "delta_text", metric_change(buf, m, w->effect.mean));
+	table_put_text(t, "delta_interval", metric_change_interval(interval, m, w->effect.low, w->effect.high));
 	put_p(t, "p_text", w->p_holm);
 	put_count_text(t, "params_text", w->params, first->params, i == 0);
 	put_count_text(t, "macs_text", w->macs, first->macs, i == 0);
+	buf[0] = 0;
 	if (!isnan(w->seconds))
 		snprintf(buf, sizeof buf, w->seconds < 100 ? "%.1f s" : "%.0f s", w->seconds);
 	put_change(t, "seconds_text", buf, w->seconds, first->seconds, i == 0);

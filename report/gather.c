@@ -60,6 +60,7 @@ static void read_info(struct report *r)
 	int n = 0;
 
 	r->classify = true;
+	r->metric = metric_of_info(r->data.info);
 	if (!r->data.info || json_parse(&r->info, r->data.info, strlen(r->data.info), "info", NULL) < 0)
 		return;
 	arena_defer(r->a, free_json, r->info);

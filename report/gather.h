@@ -7,6 +7,7 @@
 #include <stdbool.h>
 
 #include "report/literature.h"
+#include "report/metric.h"
 #include "store/store.h"
 
 struct arena;
@@ -82,8 +83,9 @@ struct report {
 	struct examples *examples; /* what the finished runs say of each, or NULL: no truth is stored */
 	struct report_slice *slices;
 	int n_slices;
-	bool limited;  /* to the runs that a condition holds for */
-	bool classify; /* accuracies are shares of examples: intervals make sense */
+	bool limited;                /* to the runs that a condition holds for */
+	bool classify;               /* accuracies are shares of examples: intervals make sense */
+	const struct metric *metric; /* what "accuracy" is, and how it is written */
 	double spread; /* standard deviation between seeds, pooled over the rows, with spread_df degrees of freedom */
 	int spread_df;
 	bool by_accuracy;        /* score and accuracy are the same */
@@ -118,8 +120,8 @@ void report_drop_copies(struct report *r);
 /* A stored model's graph, in a; NULL if it is of a newer program. */
 struct graph *gather_graph(const struct store_model *m, struct arena *a);
 
-/* Whether all finished runs of a row (at least one) have a confusion matrix of the report's classes; their right answers
- * in its slices. What is summed over the runs is known only then. */
+/* Whether all finished runs of a row (at least one) have a confusion matrix of the report's classes; their right
+ * answers in its slices. What is summed over the runs is known only then. */
 bool row_has_confusion(const struct report *r, const struct report_row *w);
 bool row_has_slices(const struct report *r, const struct report_row *w);
 

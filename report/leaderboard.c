@@ -19,12 +19,12 @@ static const struct column columns[] = {
 	{ .key = "status", .title = "status", .type = CELL_TEXT },
 	{ .key = "score_text", .title = "score", .type = CELL_TEXT, .people = true },
 	{ .key = "score", .title = "", .type = CELL_SECONDS, .machine = true },
-	{ .key = "val_accuracy", .title = "accuracy %", .type = CELL_SHARE },
-	{ .key = "val_accuracy_sd", .title = "+- seeds", .type = CELL_SHARE },
-	{ .key = "val_low", .title = "95% from", .type = CELL_SHARE },
-	{ .key = "val_high", .title = "to", .type = CELL_SHARE },
-	{ .key = "best_epoch_accuracy", .title = "best epoch (optimistic)", .type = CELL_SHARE },
-	{ .key = "test_accuracy", .title = "test %", .type = CELL_SHARE },
+	{ .key = "val_accuracy", .title = "" /* of the metric */, .type = CELL_METRIC },
+	{ .key = "val_accuracy_sd", .title = "+- seeds", .type = CELL_METRIC },
+	{ .key = "val_low", .title = "95% from", .type = CELL_METRIC },
+	{ .key = "val_high", .title = "to", .type = CELL_METRIC },
+	{ .key = "best_epoch_accuracy", .title = "best epoch (optimistic)", .type = CELL_METRIC },
+	{ .key = "test_accuracy", .title = "" /* "test %" */, .type = CELL_METRIC },
 	{ .key = "params", .title = "parameters", .type = CELL_WHOLE },
 	{ .key = "macs", .title = "multiply-adds", .type = CELL_WHOLE },
 	{ .key = "seconds", .title = "seconds", .type = CELL_SECONDS },
@@ -100,10 +100,15 @@ static void put_notes(struct table *t, const struct report *r)
 		table_note(t, note);
 	}
 	if (!r->by_accuracy)
-		table_note(t, "Ranked by the study's score, which is not plain accuracy; no interval is known for it, "
-			      "so that near ranks may be chance.");
-	table_note(t, "Accuracy is that of the last epoch (or of the restored one). The best epoch is chosen by the "
-		      "examples it is judged on: optimistic.");
+		table_note(t, arena_printf(r->a,
+					   "Ranked by the study's score, which is not plain %s; no interval is known "
+					   "for it, so that near ranks may be chance.",
+					   r->metric->name));
+	snprintf(note, sizeof note,
+		 "%s is that of the last epoch (or of the restored one). The best epoch is chosen by the examples it "
+		 "is judged on: optimistic.",
+		 r->metric->share ? "Accuracy" : r->metric->name);
+	table_note(t, note);
 	if (r->n_inherited)
 		table_note(t, "Origin \"inherited\": starts from the weights of a trained model; not ranked with those "
 			      "trained from scratch.");
@@ -115,10 +120,27 @@ static void put_notes(struct table *t, const struct report *r)
 		table_note(t, "Origin \"baseline\": given by the study for comparison, not found by the search.");
 }
 
+enum { N_COLUMNS = sizeof columns / sizeof *columns };
+
+static const struct column *titled(const struct report *r, struct arena *a)
+{
+	struct column *all = ARENA_ARRAY(a, struct column, N_COLUMNS);
+
+	memcpy(all, columns, sizeof columns);
+	for (int i = 0; i < N_COLUMNS; i++) {
+		if (strcmp(all[i].key, "val_accuracy") == 0)
+			all[i].title = arena_printf(a, "%s%s", r->metric->name, r->metric->unit);
+		if (strcmp(all[i].key, "test_accuracy") == 0)
+			all[i].title = arena_printf(a, "test%s", r->metric->unit);
+	}
+	return all;
+}
+
 struct table *table_leaderboard(const struct report *r, struct arena *a)
 {
-	struct table *t = table_new(a, columns, (int)(sizeof columns / sizeof *columns));
+	struct table *t = table_new(a, titled(r, a), N_COLUMNS);
 
+	table_metric(t, r->metric);
 	for (int i = 0; i < r->n_rows; i++)
 		put_row(t, r, &r->rows[i]);
 	for (int i = 0; i < r->literature.n; i++)

@@ -11,6 +11,7 @@
 #include "base/mem.h"
 #include "base/str.h"
 #include "report/escape.h"
+#include "report/metric.h"
 
 struct cell {
 	double v;
@@ -21,6 +22,7 @@ struct cell {
 struct table {
 	struct arena *a;
 	const struct column *columns;
+	const struct metric *metric;
 	int n_columns, n_rows, cap_rows, n_notes, cap_notes;
 	struct cell *cells; /* [n_rows][n_columns] */
 	const char **notes;
@@ -40,8 +42,14 @@ struct table *table_new(struct arena *a, const struct column *columns, int n)
 	struct table *t = ARENA_NEW(a, struct table);
 
 	*t = (struct table){ .a = a, .columns = columns, .n_columns = n, .filled = ARENA_ARRAY(a, bool, n) };
+	table_metric(t, metric_of_task(TASK_CLASSIFY));
 	arena_defer(a, release, t);
 	return t;
+}
+
+void table_metric(struct table *t, const struct metric *m)
+{
+	t->metric = m;
 }
 
 void table_row(struct table *t)
@@ -101,6 +109,7 @@ struct table *table_first(const struct table *t, int n)
 {
 	struct table *out = table_new(t->a, t->columns, t->n_columns);
 
+	table_metric(out, t->metric);
 	for (int i = 0; i < t->n_rows && i < n; i++)
 		table_row(out);
 	if (out->n_rows)
@@ -136,8 +145,11 @@ static bool is_right(const struct column *c)
 }
 
 /* A cell as people read it; for texts the words as they are. */
-static const char *pretty(char buf[40], const struct column *c, const struct cell *v)
+static const char *pretty(char buf[METRIC_TEXT], const struct table *t, int row, int column)
 {
+	const struct column *c = &t->columns[column];
+	const struct cell *v = cell_at(t, row, column);
+
 	buf[0] = 0;
 	if (is_empty(c, v))
 		return buf;
@@ -147,8 +159,8 @@ static const char *pretty(char buf[40], const struct column *c, const struct cel
 	case CELL_WHOLE:
 		str_thousands(buf, (long long)v->v);
 		break;
-	case CELL_SHARE:
-		snprintf(buf, 40, "%.2f", 100 * v->v);
+	case CELL_METRIC:
+		metric_number(buf, t->metric, v->v);
 		break;
 	case CELL_SECONDS:
 		snprintf(buf, 40, v->v < 100 ? "%.1f" : "%.0f", v->v);
@@ -189,10 +201,10 @@ struct layout {
 
 static void clean_cell(struct str *out, const struct table *t, int row, int c)
 {
-	char buf[40];
+	char buf[METRIC_TEXT];
 
 	str_clear(out);
-	escape_plain(out, row < 0 ? t->columns[c].title : pretty(buf, &t->columns[c], cell_at(t, row, c)));
+	escape_plain(out, row < 0 ? t->columns[c].title : pretty(buf, t, row, c));
 }
 
 /* Without colours a star marks a bold cell, and blanks stand where its neighbours have none. */
@@ -420,7 +432,7 @@ void table_text(struct str *out, const struct table *t, int width)
 
 void table_markdown(struct str *out, const struct table *t)
 {
-	char buf[40];
+	char buf[METRIC_TEXT];
 
 	for (int i = -2; i < t->n_rows; i++) {
 		str_add(out, "|");
@@ -435,7 +447,7 @@ void table_markdown(struct str *out, const struct table *t)
 				continue;
 			}
 			str_add(out, bold ? " **" : " ");
-			escape_markdown(out, i == -2 ? k->title : pretty(buf, k, cell_at(t, i, c)));
+			escape_markdown(out, i == -2 ? k->title : pretty(buf, t, i, c));
 			str_add(out, bold ? "** |" : " |");
 		}
 		str_addc(out, '\n');
@@ -452,7 +464,7 @@ void table_markdown(struct str *out, const struct table *t)
 static void latex_row(struct str *out, const struct table *t, int row)
 {
 	const char *sep = "";
-	char buf[40];
+	char buf[METRIC_TEXT];
 
 	for (int c = 0; c < t->n_columns; c++) {
 		bool bold;
@@ -461,7 +473,7 @@ static void latex_row(struct str *out, const struct table *t, int row)
 			continue;
 		bold = row >= 0 && cell_at(t, row, c)->bold;
 		str_addf(out, "%s%s", sep, bold ? "\\textbf{" : "");
-		escape_latex(out, row < 0 ? t->columns[c].title : pretty(buf, &t->columns[c], cell_at(t, row, c)));
+		escape_latex(out, row < 0 ? t->columns[c].title : pretty(buf, t, row, c));
 		str_add(out, bold ? "}" : "");
 		sep = " & ";
 	}
@@ -515,7 +527,7 @@ void table_latex(struct str *out, const struct table *t)
 
 void table_csv(struct str *out, const struct table *t)
 {
-	char buf[40];
+	char buf[METRIC_TEXT];
 
 	for (int i = -1; i < t->n_rows; i++) {
 		const char *sep = "";

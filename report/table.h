@@ -10,6 +10,7 @@
 
 struct arena;
 struct json;
+struct metric;
 struct report;
 struct str;
 struct table;
@@ -17,7 +18,7 @@ struct table;
 enum cell_type {
 	CELL_TEXT,
 	CELL_WHOLE,   /* 1,234,567 */
-	CELL_SHARE,   /* 0.9123 is shown as 91.23 (percent) */
+	CELL_METRIC,  /* 0.9123 is shown as 91.23 (percent), or as table_metric() says */
 	CELL_SECONDS, /* 12.3 */
 	CELL_REAL     /* 0.1235, 18548.4: about four digits */
 };
@@ -35,7 +36,8 @@ struct column {
 };
 
 struct table *table_new(struct arena *a, const struct column *columns, int n);
-void table_row(struct table *t); /* starts a row; cells are empty */
+void table_metric(struct table *t, const struct metric *m); /* what cells of a metric hold; else: accuracies */
+void table_row(struct table *t);                            /* starts a row; cells are empty */
 void table_put(struct table *t, const char *key, double v);
 void table_put_text(struct table *t, const char *key, const char *text); /* copied */
 void table_bold(struct table *t, const char *key);                       /* the cell of the last row stands out */

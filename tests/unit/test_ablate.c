@@ -505,7 +505,7 @@ static void advice_says_what_the_interval_holds(void **state)
 		row("d", 48000, -0.01, 0.02),         row("e", 50000, 0.006, 0.003),
 		row("matched", 50000, -0.001, 0.002), row("refused", 0, (double)NAN, (double)NAN)
 	};
-	struct comparison c = { .rows = rows, .n_rows = 8 };
+	struct comparison c = { .metric = metric_of_task(TASK_CLASSIFY), .rows = rows, .n_rows = 8 };
 	struct advice_row what[8] = {
 		[1] = { .by = "block", .name = "residual_1", .removed = &ids[0], .n_removed = 1 },
 		[2] = { .by = "block", .name = "residual_2", .removed = &ids[1], .n_removed = 1 },
@@ -549,7 +549,7 @@ static void one_seed_decides_nothing(void **state)
 	static const char *const id = "a";
 	struct arena *a = arena_new();
 	struct compare_row rows[] = { row("parent", 50000, 0, 0), row("x", 45360, -0.0002, 0.001) };
-	struct comparison c = { .rows = rows, .n_rows = 2 };
+	struct comparison c = { .metric = metric_of_task(TASK_CLASSIFY), .rows = rows, .n_rows = 2 };
 	struct advice_row what[2] = { [1] = { .by = "block", .name = "a", .removed = &id, .n_removed = 1 } };
 	struct advice_opts o = { "m.json", "nab ablate m.json", 0.005, 1 };
 	struct advice *v;
@@ -569,7 +569,7 @@ static void doing_nothing_is_clear(void **state)
 	struct arena *a = arena_new();
 	struct compare_row rows[] = { row("parent", 50000, 0, 0), row("x", 45360, 0, 0.0005),
 				      row("y", 45360, 0, 0.0005) };
-	struct comparison c = { .rows = rows, .n_rows = 3 };
+	struct comparison c = { .metric = metric_of_task(TASK_CLASSIFY), .rows = rows, .n_rows = 3 };
 	struct advice_row what[3] = { [1] = { .by = "block", .name = "a", .removed = &id, .n_removed = 1 },
 				      [2] = { .by = "block", .name = "b", .removed = &id, .n_removed = 1 } };
 	struct advice_opts o = { "m.json", "nab ablate m.json", 0.005, 3 };
@@ -593,7 +593,7 @@ static void interactions_are_contrasts(void **state)
 	       both[] = { 0.80, 0.81, 0.79 };
 	struct compare_row rows[] = { row("p", 9, 0, 0), row("x", 8, -0.01, 0.001), row("y", 8, -0.01, 0.001),
 				      row("xy", 7, -0.1, 0.001) };
-	struct comparison c = { .rows = rows, .n_rows = 4 };
+	struct comparison c = { .metric = metric_of_task(TASK_CLASSIFY), .rows = rows, .n_rows = 4 };
 	struct advice_row what[4] = {
 		[1] = { .name = "x" }, [2] = { .name = "y" }, [3] = { .name = "x+y", .first = 1, .second = 2 }
 	};

@@ -93,7 +93,7 @@ static struct table *sample(struct arena *a)
 	static const struct column columns[] = {
 		{ .key = "name", .title = "model", .type = CELL_TEXT },
 		{ .key = "hash", .title = "", .type = CELL_TEXT, .machine = true },
-		{ .key = "acc", .title = "accuracy %", .type = CELL_SHARE },
+		{ .key = "acc", .title = "accuracy %", .type = CELL_METRIC },
 		{ .key = "params", .title = "parameters", .type = CELL_WHOLE },
 		{ .key = "none", .title = "never", .type = CELL_WHOLE },
 		{ .key = "s", .title = "seconds", .type = CELL_SECONDS },
