@@ -19,7 +19,7 @@ struct flags {
 };
 
 static const struct opt flags[] = {
-	OPT_STR(struct flags, store, NULL, "the store; default: $NAB_STORE, else the only *.db file here"),
+	OPT_STORE(struct flags),
 	OPT_STR(struct flags, study, NULL,
 		"all of this study; the reference is the model named, else the parent of the others, else the first "
 		"baseline"),
@@ -82,19 +82,15 @@ static int add_study(struct cli *c, struct store *s, const char *name, struct li
 {
 	const struct flags *f = c->flags;
 	struct store_candidate *all;
-	struct store_study y;
-	int n, found = store_study_find(s, name, &y, c->arena, e);
+	int64_t id;
+	int n;
 
-	if (found < 0)
-		return -1;
-	if (!found)
-		return ERR(e, ERR_USAGE, "--study", "the store has no study \"%s\" (`nab status` lists them)", name);
-	if (store_candidates(s, y.id, &all, &n, c->arena, e) < 0)
+	if (cli_study_id(s, name, &id, c->arena, e) < 0 || store_candidates(s, id, &all, &n, c->arena, e) < 0)
 		return -1;
 	if (n && !l->n)
 		add(l, compare_reference(all, n));
 	if (f->where)
-		return add_chosen(c, s, y.id, l, e);
+		return add_chosen(c, s, id, l, e);
 	for (int i = 0; i < n; i++)
 		add(l, all[i].id);
 	return 0;

@@ -22,7 +22,7 @@ struct flags {
 };
 
 static const struct opt flags[] = {
-	OPT_STR(struct flags, store, NULL, "the store; default: $NAB_STORE, else the only *.db file here"),
+	OPT_STORE(struct flags),
 	OPT_INT(struct flags, seeds, 5, 1, 1000, "fresh seeds for every model"),
 	OPT_BOOL(struct flags, test, 1, "evaluate the new runs on the test split, once"),
 	OPT_ENUM(struct flags, format, TABLE_TEXT, table_format_names, "of the table"),

@@ -16,7 +16,7 @@ struct flags {
 };
 
 static const struct opt flags[] = {
-	OPT_STR(struct flags, store, NULL, "the store; default: $NAB_STORE, else the only *.db file here"),
+	OPT_STORE(struct flags),
 	OPT_BOOL(struct flags, all, 0, "also the layers that are the same"),
 	OPT_END,
 };

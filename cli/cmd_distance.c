@@ -26,7 +26,7 @@ struct flags {
 };
 
 static const struct opt flags[] = {
-	OPT_STR(struct flags, store, NULL, "the store; default: $NAB_STORE, else the only *.db file here"),
+	OPT_STORE(struct flags),
 	OPT_BOOL(struct flags, all, 0, "all models of the store that were trained on the same data as the newest"),
 	OPT_STR(struct flags, study, NULL, "all models of this study"),
 	OPT_ENUM(struct flags, metric, MAP_STRUCTURE, map_metric_names,
@@ -88,26 +88,12 @@ static int add_named(struct job *j, struct err *e)
 	return 0;
 }
 
-static int study_id(struct job *j, int64_t *id, struct err *e)
-{
-	struct store_study y;
-	int found;
-
-	*id = 0;
-	if (!j->f->study)
-		return 0;
-	found = store_study_find(j->s, j->f->study, &y, j->c->arena, e);
-	if (found == 0)
-		ERR(e, ERR_USAGE, "--study", "the store has no study \"%s\" (`nab status` lists them)", j->f->study);
-	*id = found == 1 ? y.id : 0;
-	return found == 1 ? 0 : -1;
-}
-
 static int gather(struct job *j, struct report **r, struct err *e)
 {
 	struct gather_opts o = { .top = 1 };
 
-	if (cli_open_store(j->c, j->f->store, &j->s, e) < 0 || study_id(j, &o.study, e) < 0)
+	if (cli_open_store(j->c, j->f->store, &j->s, e) < 0 ||
+	    cli_study_id(j->s, j->f->study, &o.study, j->c->arena, e) < 0)
 		return -1;
 	return report_gather(r, j->s, &o, j->c->arena, e);
 }

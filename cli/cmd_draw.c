@@ -68,7 +68,7 @@ static const struct opt flags[] = {
 	OPT_STR(struct flags, sort, NULL, "order of stored models: 'acc / log10(params)'; default: by score"),
 	OPT_INT(struct flags, limit, 100, 1, 1000000, "of --all, --study and --where: the first so many"),
 	OPT_STR(struct flags, against, NULL, "one of the models by its name: also the differences to it"),
-	OPT_STR(struct flags, store, NULL, "the store; default: $NAB_STORE, else the only *.db file here"),
+	OPT_STORE(struct flags),
 	OPT_END,
 };
 
@@ -121,19 +121,6 @@ static int named_models(struct drawing *d, struct err *e)
 		add_model(d, t[i].graph, t[i].name, scored ? t[i].item.result.val_accuracy : (double)NAN);
 	}
 	return f->diff && d->c->n_args == 2 ? find_relation(d, &t[0], &t[1], e) : 0;
-}
-
-static int study_id(struct cli *c, struct store *s, const char *name, int64_t *id, struct err *e)
-{
-	struct store_study y;
-	int found = store_study_find(s, name, &y, c->arena, e);
-
-	if (found < 0)
-		return -1;
-	if (!found)
-		return ERR(e, ERR_USAGE, "--study", "the store has no study \"%s\" (`nab status` lists them)", name);
-	*id = y.id;
-	return 0;
 }
 
 static int by_number(const void *a, const void *b)
@@ -225,7 +212,7 @@ static int read_stored(struct drawing *d, struct store *s, struct err *e)
 	int n;
 
 	if (select_read(&chosen, f->where, f->sort, d->c->arena, e) < 0 ||
-	    (f->study && study_id(d->c, s, f->study, &q.study, e) < 0))
+	    cli_study_id(s, f->study, &q.study, d->c->arena, e) < 0)
 		return -1;
 	if (store_list(s, &q, &items, &n, d->c->arena, e) < 0 || select_apply(chosen, s, items, &n, false, e) < 0)
 		return -1;

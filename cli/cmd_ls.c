@@ -21,7 +21,7 @@ struct flags {
 };
 
 static const struct opt ls_flags[] = {
-	OPT_STR(struct flags, store, NULL, "the store; default: $NAB_STORE, else the only *.db file here"),
+	OPT_STORE(struct flags),
 	OPT_STR(struct flags, study, NULL, "only this study"),
 	OPT_STR(struct flags, where, NULL, "only runs for which this holds: 'acc > 0.9 and params < 100k'"),
 	OPT_STR(
@@ -35,23 +35,6 @@ static const struct opt ls_flags[] = {
 	OPT_BOOL(struct flags, names, 0, "only list the names that --where and --sort know"),
 	OPT_END,
 };
-
-static int study_id(struct store *s, const char *name, int64_t *id, struct arena *a, struct err *e)
-{
-	struct store_study y;
-	int found;
-
-	*id = 0;
-	if (!name)
-		return 0;
-	found = store_study_find(s, name, &y, a, e);
-	if (found < 0)
-		return -1;
-	if (!found)
-		return ERR(e, ERR_USAGE, "--study", "the store has no study \"%s\" (`nab status` lists them)", name);
-	*id = y.id;
-	return 0;
-}
 
 static void put_number(struct json *v, const char *key, double x)
 {
@@ -181,7 +164,7 @@ static int gather(struct cli *c, struct store *s, struct shown ***out, int *n, s
 	struct shown *all;
 
 	if (select_read(&chosen, f->where, f->sort, c->arena, e) < 0 ||
-	    study_id(s, f->study, &q.study, c->arena, e) < 0)
+	    cli_study_id(s, f->study, &q.study, c->arena, e) < 0)
 		return -1;
 	for (int i = STATE_DIVERGED; f->failed && i < STATE_COUNT; i++)
 		q.states |= 1u << i;
@@ -300,7 +283,7 @@ const struct command command_ls = {
 /* ---- status --------------------------------------------------------------------------------------------- */
 
 static const struct opt status_flags[] = {
-	OPT_STR(struct flags, store, NULL, "the store; default: $NAB_STORE, else the only *.db file here"),
+	OPT_STORE(struct flags),
 	OPT_END,
 };
 

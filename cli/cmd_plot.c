@@ -21,7 +21,7 @@ struct flags {
 };
 
 static const struct opt flags[] = {
-	OPT_STR(struct flags, store, NULL, "the store; default: $NAB_STORE, else the only *.db file here"),
+	OPT_STORE(struct flags),
 	OPT_STR(struct flags, study, NULL, "the study; default: the newest and all others on the same data"),
 	OPT_STR(struct flags, output, NULL,
 		"file (also -o): .svg, .pdf, .png, or .tex with a .pdf beside it; default: KIND.svg"),
@@ -112,21 +112,6 @@ static int read_models(struct cli *c, struct store *s, const struct gnuplot_plot
 	return 0;
 }
 
-static int find_study(struct cli *c, struct store *s, int64_t *out, struct err *e)
-{
-	const struct flags *f = c->flags;
-	struct store_study y;
-	int found = f->study ? store_study_find(s, f->study, &y, c->arena, e) : 0;
-
-	if (found < 0)
-		return -1;
-	if (f->study && !found)
-		return ERR(e, ERR_USAGE, "--study", "the store has no study \"%s\" (`nab status` lists them)",
-			   f->study);
-	*out = found ? y.id : 0;
-	return 0;
-}
-
 /* ---- doing it ------------------------------------------------------------------------------------------- */
 
 static int say(struct cli *c, const struct place *at)
@@ -165,7 +150,7 @@ static int plot(struct cli *c, struct store *s, const struct gnuplot_plot *p, co
 	struct report *r;
 	int rc;
 
-	if (find_study(c, s, &q.study, e) < 0)
+	if (cli_study_id(s, f->study, &q.study, c->arena, e) < 0)
 		return -1;
 	what.study = q.study;
 	if (report_gather(&r, s, &what, c->arena, e) < 0)

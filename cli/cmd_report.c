@@ -19,7 +19,7 @@ struct flags {
 };
 
 static const struct opt flags[] = {
-	OPT_STR(struct flags, store, NULL, "the store; default: $NAB_STORE, else the only *.db file here"),
+	OPT_STORE(struct flags),
 	OPT_STR(struct flags, output, "report", "folder (also -o)"),
 	OPT_STR(struct flags, study, NULL, "the study; default: the newest"),
 	OPT_STR(struct flags, where, NULL, "only models for which this holds: 'acc > 0.9 and params < 100k'"),
@@ -52,21 +52,11 @@ static int write_report(struct cli *c, struct store *s, bool figures, struct rep
 				 .pdf = f->pdf,
 				 .png = f->png };
 	struct opt_strs pins = cli_split(&f->pin, c->arena);
-	struct store_study y;
-	int found;
 
 	o.pins = pins.v;
 	o.n_pins = pins.n;
-
-	if (f->study) {
-		found = store_study_find(s, f->study, &y, c->arena, e);
-		if (found < 0)
-			return -1;
-		if (!found)
-			return ERR(e, ERR_USAGE, "--study", "the store has no study \"%s\" (`nab status` lists them)",
-				   f->study);
-		o.study = y.id;
-	}
+	if (cli_study_id(s, f->study, &o.study, c->arena, e) < 0)
+		return -1;
 	return report_write(s, &o, made, e);
 }
 

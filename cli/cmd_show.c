@@ -22,7 +22,7 @@ struct flags {
 };
 
 static const struct opt flags[] = {
-	OPT_STR(struct flags, store, NULL, "the store; default: $NAB_STORE, else the only *.db file here"),
+	OPT_STORE(struct flags),
 	OPT_BOOL(struct flags, model, 0, "only the canonical model JSON"),
 	OPT_BOOL(struct flags, chart, 1, "the chart of the architecture, where the terminal can show it"),
 	OPT_BOOL(struct flags, epochs, 1, "the epochs"),

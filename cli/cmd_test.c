@@ -13,7 +13,7 @@ struct flags {
 };
 
 static const struct opt flags[] = {
-	OPT_STR(struct flags, store, NULL, "the store; default: $NAB_STORE, else the only *.db file here"),
+	OPT_STORE(struct flags),
 	OPT_STR(struct flags, backend, NULL, "cpu or ref"),
 	OPT_INT(struct flags, threads, 1, 1, 1024, "threads"),
 	OPT_END,

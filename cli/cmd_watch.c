@@ -25,7 +25,7 @@ struct flags {
 };
 
 static const struct opt flags[] = {
-	OPT_STR(struct flags, store, NULL, "the store; default: $NAB_STORE, else the only *.db file here"),
+	OPT_STORE(struct flags),
 	OPT_STR(struct flags, study, NULL, "only this study; default: those that are not finished, and the newest"),
 	OPT_REAL(struct flags, interval, 1, 0.1, 3600, "seconds between two looks"),
 	OPT_BOOL(struct flags, once, 0, "show the state now, and end"),

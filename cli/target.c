@@ -126,6 +126,19 @@ int cli_open_store(struct cli *c, const char *flag, struct store **out, struct e
 	return store_open(out, path, STORE_READ, e);
 }
 
+int cli_study_id(struct store *s, const char *name, int64_t *out, struct arena *a, struct err *e)
+{
+	struct store_study y;
+	int found = name ? store_study_find(s, name, &y, a, e) : 0;
+
+	if (found < 0)
+		return -1;
+	if (name && !found)
+		return ERR(e, ERR_USAGE, "--study", "the store has no study \"%s\" (`nab status` lists them)", name);
+	*out = found ? y.id : 0;
+	return 0;
+}
+
 /* ---- models and runs ------------------------------------------------------------------------------------ */
 
 static int graph_from_text(struct cli *c, const char *json, const char *name, struct graph **out, struct err *e)

@@ -45,5 +45,9 @@ int cli_data_fits(const struct graph *g, const struct dataset *d, double image, 
 /* The store to use: --store, else $NAB_STORE, else the only *.db in the working directory. */
 int cli_store_path(struct cli *c, const char *flag, const char **out, struct err *e);
 int cli_open_store(struct cli *c, const char *flag, struct store **out, struct err *e); /* for reading */
+#define OPT_STORE(S) OPT_STR(S, store, NULL, "the store; default: $NAB_STORE, else the only *.db file here")
+
+/* The study that --study names; 0 if it names none (NULL). */
+int cli_study_id(struct store *s, const char *name, int64_t *out, struct arena *a, struct err *e);
 
 #endif

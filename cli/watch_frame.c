@@ -9,6 +9,7 @@
 #include "base/mem.h"
 #include "base/str.h"
 #include "cli/progress.h"
+#include "cli/target.h"
 #include "cli/terminal.h"
 
 /* ---- reading -------------------------------------------------------------------------------------------- */
@@ -16,16 +17,15 @@
 static int pick_studies(struct watch *w, struct store *s, const char *name, struct arena *a, struct err *e)
 {
 	struct store_study *all;
+	int64_t only;
 	int n;
 
-	if (store_studies(s, &all, &n, a, e) < 0)
+	if (cli_study_id(s, name, &only, a, e) < 0 || store_studies(s, &all, &n, a, e) < 0)
 		return -1;
 	w->study = ARENA_ARRAY(a, struct watch_study, n + 1);
 	for (int i = 0; i < n; i++)
-		if (name ? strcmp(all[i].name, name) == 0 : all[i].state != STUDY_FINISHED || i == n - 1)
+		if (only ? all[i].id == only : all[i].state != STUDY_FINISHED || i == n - 1)
 			w->study[w->n_studies++].study = all[i];
-	if (name && !w->n_studies)
-		return ERR(e, ERR_USAGE, "--study", "the store has no study \"%s\" (`nab status` lists them)", name);
 	if (!w->n_studies)
 		return ERR(e, ERR_INVALID, store_path(s), "holds no study yet");
 	return 0;
