@@ -113,34 +113,14 @@ static int syntax_error(const char *text, size_t at, const char *name, const cha
 	return ERR(e, ERR_INVALID, where, "%s", what);
 }
 
-/* How many bytes the UTF-8 character at s takes, 0 if it is none (overlong forms and surrogates are none). */
-static size_t utf8_length(const unsigned char *s)
-{
-	size_t n = s[0] < 0x80                   ? 1
-		   : s[0] >= 0xc2 && s[0] < 0xe0 ? 2
-		   : (s[0] & 0xf0) == 0xe0       ? 3
-		   : s[0] >= 0xf0 && s[0] < 0xf5 ? 4
-						 : 0;
-
-	for (size_t i = 1; i < n; i++)
-		if ((s[i] & 0xc0) != 0x80)
-			return 0;
-	if ((s[0] == 0xe0 && s[1] < 0xa0) || (s[0] == 0xed && s[1] > 0x9f) || (s[0] == 0xf0 && s[1] < 0x90) ||
-	    (s[0] == 0xf4 && s[1] > 0x8f))
-		return 0;
-	return n;
-}
-
 /* The offset of the first byte of `text` (closed by a NUL) that is not UTF-8, or -1. */
 static long not_utf8(const char *text)
 {
-	const unsigned char *s = (const unsigned char *)text;
+	int n;
 
-	for (size_t n; *s; s += n) {
-		n = utf8_length(s);
-		if (!n)
-			return (long)(s - (const unsigned char *)text);
-	}
+	for (const char *s = text; *s; s += n)
+		if ((n = str_utf8(s)) == 0)
+			return s - text;
 	return -1;
 }
 

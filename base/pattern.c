@@ -45,14 +45,11 @@ struct reader {
 /* The character at *s, and past it. A byte that begins none counts alone, apart from all characters. */
 static uint32_t take(const char **s)
 {
-	const unsigned char *p = (const unsigned char *)*s;
 	int n = str_utf8(*s);
-	uint32_t c = n < 2 ? p[0] : p[0] & (0xffu >> (n + 1));
+	uint32_t c = n ? str_code_point(*s, n) : 0x110000u + (unsigned char)**s;
 
-	for (int i = 1; i < n; i++)
-		c = c << 6 | (p[i] & 0x3f);
 	*s += n ? n : 1;
-	return n ? c : 0x110000u + p[0];
+	return c;
 }
 
 static void add_range(struct pattern *p, uint32_t lo, uint32_t hi)

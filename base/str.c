@@ -200,3 +200,13 @@ int str_utf8(const char *text)
 		return 0;
 	return n;
 }
+
+uint32_t str_code_point(const char *text, int n)
+{
+	const unsigned char *s = (const unsigned char *)text;
+	uint32_t c = n < 2 ? s[0] : s[0] & (0xffu >> (n + 1));
+
+	for (int i = 1; i < n; i++)
+		c = c << 6 | (s[i] & 0x3f);
+	return c;
+}

@@ -33,6 +33,8 @@ int str_u64(uint64_t *out, const char *s);
 
 /* Bytes of the valid UTF-8 sequence at s (RFC 3629: no overlong forms, no surrogates; NUL is one byte), or 0. */
 int str_utf8(const char *s);
+/* The character that the valid sequence of n bytes at s stands for. */
+uint32_t str_code_point(const char *s, int n);
 
 /* "1,234,567"; into buf of at least 32 bytes. */
 char *str_thousands(char *buf, long long v);

@@ -58,17 +58,11 @@ static void out_of_memory(void)
 	_exit(ERR_RUNTIME);
 }
 
-/* Control characters in names must not reach the terminal. */
-static void put_safely(FILE *f, const char *s)
+/* Control characters in names must not reach the terminal; but for these. */
+static void put_safely(FILE *f, const char *s, const char *except)
 {
 	for (; *s; s++)
-		fputc((unsigned char)*s < 0x20 && *s != '\n' && *s != '\t' && *s != '\033' ? '?' : *s, f);
-}
-
-static void put_plain(FILE *f, const char *s)
-{
-	for (; *s; s++)
-		fputc((unsigned char)*s < 0x20 && *s != '\n' ? '?' : *s, f);
+		fputc((unsigned char)*s < 0x20 && !strchr(except, *s) ? '?' : *s, f);
 }
 
 int cli_report(const struct cli *c, struct diag *d, const char *file, struct err *e)
@@ -83,11 +77,11 @@ int cli_report(const struct cli *c, struct diag *d, const char *file, struct err
 			continue;
 		fprintf(stderr, "%s%s:%s ", cli_paint(c->paint_err, bad ? "\033[31m" : "\033[33m"),
 			bad ? "error" : "warning", cli_paint(c->paint_err, "\033[0m"));
-		put_plain(stderr, file);
+		put_safely(stderr, file, "\n");
 		fputs(it->where[0] ? ": " : "", stderr);
-		put_plain(stderr, it->where);
+		put_safely(stderr, it->where, "\n");
 		fputs(": ", stderr);
-		put_plain(stderr, it->msg);
+		put_safely(stderr, it->msg, "\n");
 		fputc('\n', stderr);
 	}
 	diag_release(d);
@@ -105,7 +99,7 @@ void cli_say(const struct cli *c, const struct err *e)
 	if (!e->msg[0])
 		return;
 	fprintf(stderr, "%snab:%s ", cli_paint(c->paint_err, "\033[31m"), cli_paint(c->paint_err, "\033[0m"));
-	put_plain(stderr, err_text(e, text, sizeof text));
+	put_safely(stderr, err_text(e, text, sizeof text), "\n");
 	fputc('\n', stderr);
 	if (c->verbose && e->src)
 		fprintf(stderr, "     (%s:%d)\n", e->src, e->line);
@@ -127,7 +121,7 @@ void cli_next(const struct cli *c, const char *fmt, ...)
 
 void cli_print(const struct str *t)
 {
-	put_safely(stdout, str_get(t));
+	put_safely(stdout, str_get(t), "\n\t\033");
 }
 
 void cli_print_json(struct json *v)

@@ -42,16 +42,6 @@ struct look terminal_look(bool paint)
 
 /* ---- cells ---------------------------------------------------------------------------------------------- */
 
-static uint32_t code_point(const char *s, int n)
-{
-	const unsigned char *p = (const unsigned char *)s;
-	uint32_t c = n < 2 ? p[0] : p[0] & (0xffu >> (n + 1));
-
-	for (int i = 1; i < n; i++)
-		c = c << 6 | (p[i] & 0x3f);
-	return c;
-}
-
 /* After Unicode's EastAsianWidth.txt, in rough: letters of East Asia and pictures take two cells, marks none. */
 static int cells(uint32_t c)
 {
@@ -81,7 +71,7 @@ static int next(const char *s, int *width)
 		n = 2 + (int)strspn(s + 2, "0123456789;");
 		return s[n] ? n + 1 : n;
 	}
-	*width = n ? cells(code_point(s, n)) : 1;
+	*width = n ? cells(str_code_point(s, n)) : 1;
 	return n ? n : 1;
 }
 

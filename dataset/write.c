@@ -369,31 +369,17 @@ int dataset_sheet(const struct dataset *d, enum split s, int per_class, int zoom
 
 /* ---- the description ------------------------------------------------------------------------------------ */
 
-/* Bytes of the UTF-8 sequence at s, 0 if it is none (RFC 3629: shortest forms, no surrogates). */
-static int utf8_length(const uint8_t *s)
-{
-	int n = s[0] < 0x80 ? 1 : s[0] < 0xc2 ? 0 : s[0] < 0xe0 ? 2 : s[0] < 0xf0 ? 3 : s[0] < 0xf5 ? 4 : 0;
-
-	for (int i = 1; i < n; i++)
-		if ((s[i] & 0xc0) != 0x80)
-			return 0;
-	if ((s[0] == 0xe0 && s[1] < 0xa0) || (s[0] == 0xed && s[1] > 0x9f) || (s[0] == 0xf0 && s[1] < 0x90) ||
-	    (s[0] == 0xf4 && s[1] > 0x8f))
-		return 0;
-	return n;
-}
-
 void dataset_name_text(struct str *out, const char *name)
 {
-	const uint8_t *s = (const uint8_t *)name;
+	for (const char *s = name; *s;) {
+		const unsigned char *b = (const unsigned char *)s;
+		int n = str_utf8(s);
 
-	while (*s) {
-		int n = utf8_length(s);
-
-		if (n == 0 || *s < 0x20 || *s == 0x7f || (*s == 0xc2 && s[1] < 0xa0)) {
-			str_addf(out, "\\x%02x", *s++);
+		if (n == 0 || *b < 0x20 || *b == 0x7f || (*b == 0xc2 && b[1] < 0xa0)) {
+			str_addf(out, "\\x%02x", *b);
+			s++;
 		} else {
-			str_addn(out, (const char *)s, (size_t)n);
+			str_addn(out, s, (size_t)n);
 			s += n;
 		}
 	}

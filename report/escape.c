@@ -42,14 +42,8 @@ unsigned escape_char(const char **s)
 {
 	const char *text;
 	int n = next_char(s, &text, false);
-	unsigned u;
 
-	if (n < 2)
-		return n ? (unsigned char)*text : 0;
-	u = (unsigned char)*text & (0xffu >> (n + 1));
-	for (int k = 1; k < n; k++)
-		u = u << 6 | ((unsigned char)text[k] & 0x3f);
-	return u;
+	return n ? str_code_point(text, n) : 0;
 }
 
 void escape_plain(struct str *out, const char *s)
@@ -96,7 +90,7 @@ void escape_markdown(struct str *out, const char *s)
 /* Latin-1 letters are the ones that every LaTeX since 2018 reads without a package. */
 static bool latex_knows(const char *c, int n)
 {
-	unsigned u = n == 2 ? ((unsigned)c[0] & 0x1f) << 6 | ((unsigned)c[1] & 0x3f) : 0;
+	unsigned u = str_code_point(c, n);
 
 	return u >= 0xc0 && u <= 0xff && u != 0xd0 && u != 0xd7 && u != 0xde && u != 0xf0 && u != 0xf7 && u != 0xfe;
 }
