@@ -285,6 +285,7 @@ struct cuda_op_embed {
 struct cuda_op_recurrent {
 	struct cuda_dims x, y;
 	int32_t cell, units, bidirectional, merge, last, relu, bias, training;
+	int32_t math, engine; /* engine: set by plan() */
 	int64_t grads[8];
 };
 
