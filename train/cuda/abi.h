@@ -221,8 +221,8 @@ struct cuda_op_act {
  * stay. BATCHNORM_BACK: 0 x, 1 dy, 2 weight, 3 bias, 6 saved (training 0: 4, 5 the running statistics), 7 length, 8
  * residual in of the forward, 10 dx out or NONE, 11 dweight or NONE, 12 dbias or NONE, 13 dresidual out or
  * NONE. The activation is undone from the recomputed pre-activation. GROUPNORM(_BACK): per example and group of
- * channels (layer norm: groups = 1 and weight of every element when `whole`; sequences of a layer norm: `steps` 1, a
- * set per step). The same buffers but 4, 5; saved fp32 [n * sets][2]. */
+ * channels (layer norm: groups = 1 and weight [h][w][pitch] of every element when `whole`; sequences of a layer norm:
+ * `steps` 1, a set per step). The same buffers but 4, 5; saved fp32 [n * sets][2]. */
 struct cuda_op_norm {
 	struct cuda_dims x;
 	int32_t training, act;
@@ -231,10 +231,11 @@ struct cuda_op_norm {
 	double eps, momentum;
 };
 
-/* POOL: 0 x, 1 y, 2 saved out: uint8 [y] index in the window (max), or NONE. _BACK: 0 saved, 1 dy, 2 dx.
- * GLOBALPOOL: 0 x, 1 y, 2 saved out: int32 [n][pitch] position (max), 3 length or NONE. _BACK: 0 saved, 1 dy, 2 dx, 3
- * length. Ties go to the first position in rows of the picture. Windows of more than 255 places save int32: elem of
- * buf 2. */
+/* POOL: 0 x, 1 y, 2 saved out: uint8 [y] index in the window (max), or NONE, 3 length or NONE. _BACK: 0 saved, 1 dy, 2
+ * dx, 3 length. Of an open sequence windows end with the valid steps, what lies past them is 0 in y and without weight
+ * in dy. GLOBALPOOL: 0 x, 1 y, 2 saved out: int32 [n][pitch] position (max), 3 length or NONE. _BACK: 0 saved, 1 dy, 2
+ * dx, 3 length. Ties go to the first position in rows of the picture. Windows of more than 255 places save int32: elem
+ * of buf 2 (_BACK: of buf 0) is CUDA_I32. Where a window holds nothing, 255 or -1 is saved. */
 struct cuda_op_pool {
 	struct cuda_dims x, y;
 	int32_t max, count_pad;
