@@ -1,7 +1,8 @@
 /* train/backend.h - what a backend is: the code that runs a network. Rows in train/backends.def.
  *
  * Call order: probe; open a context (one per device slot); plan_bytes; net_create; then train_steps and evaluate as
- * wanted, save_state / load_state in between, net_free; close. A context and its nets belong to one thread. Everything
+ * wanted, save_state / load_state in between, net_free; close. A context and its nets belong to one thread; several
+ * contexts may work side by side, also on one card: net_create then waits until its memory is free. Everything
  * that is not arithmetic (shapes, initial values, order of examples, augmentation, rates) is common code, so that all
  * backends see the same numbers. Same binary, processor, threads and choices: the same bits.
  */
@@ -23,6 +24,7 @@ enum { NET_OOM = -2 };
 
 struct backend_conf {
 	int threads;        /* of one context; 1 is the default of a device slot */
+	int device;         /* cuda: index of the card among those that the process sees */
 	bool tune;          /* measure algorithm choices; else the fixed rule */
 	int64_t most_bytes; /* memory that one net may take; 0: no limit */
 };
@@ -69,6 +71,8 @@ struct backend {
 
 	int (*open)(struct backend_ctx **out, const struct backend_conf *conf, struct err *e);
 	void (*close)(struct backend_ctx *ctx);
+	/* Whether the device is lost: every later call fails, the process should end. NULL: never. */
+	bool (*lost)(struct backend_ctx *ctx);
 
 	/* -1 with e naming the layer if this net cannot be run (a kind, an option, a precision, a task). */
 	int (*supports)(const struct graph *g, const struct recipe *r, struct err *e);

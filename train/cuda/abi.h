@@ -235,7 +235,8 @@ struct cuda_op_norm {
  * dx, 3 length. Of an open sequence windows end with the valid steps, what lies past them is 0 in y and without weight
  * in dy. GLOBALPOOL: 0 x, 1 y, 2 saved out: int32 [n][pitch] position (max), 3 length or NONE. _BACK: 0 saved, 1 dy, 2
  * dx, 3 length. Ties go to the first position in rows of the picture. Windows of more than 255 places save int32: elem
- * of buf 2 (_BACK: of buf 0) is CUDA_I32. Where a window holds nothing, 255 or -1 is saved. */
+ * of buf 2 (_BACK: of buf 0) is CUDA_I32. Where a window holds nothing, 255 or -1 is saved. before, after:
+ * the paddings of the layer; windows may reach beyond (ceil), which counts in no divisor. */
 struct cuda_op_pool {
 	struct cuda_dims x, y;
 	int32_t max, count_pad;
@@ -279,9 +280,9 @@ struct cuda_op_embed {
 
 /* RECURRENT: a whole layer, arch/kinds.h's struct rnn with `cell` 0 rnn, 1 gru, 2 lstm; PyTorch's parameters, each a
  * tensor of its own: weight_ih [g * units][channels], weight_hh, bias_ih, bias_hh, without padding, and those of the
- * reverse direction. 0 x, 1 length, 2 out (sequence [n][1][t][pitch], or last [n][pitch]), 3 state, 4 cell or NONE, 5
- * reserve (kept for the backward), 7 .. 14 parameters. _BACK: 0 x, 1 length, 2 out, 3 dout or NONE, 4 dstate
- * or NONE, 5 reserve, 7 .. 14 parameters, 15 dcell or NONE, 16 dx or NONE, 17 dparameters: the first of 8
+ * reverse direction. 0 x, 1 length or NONE (all steps), 2 out (sequence [n][1][t][pitch], or last [n][pitch]), 3 state,
+ * 4 cell or NONE, 5 reserve (kept for the backward), 7 .. 14 parameters. _BACK: 0 x, 1 length, 2 out, 3 dout or NONE, 4
+ * dstate or NONE, 5 reserve, 7 .. 14 parameters, 15 dcell or NONE, 16 dx or NONE, 17 dparameters: the first of 8
  * consecutive offsets in `grads` (bytes in CUDA_GRADS, fp32; -1: none). Steps beyond the length are 0. */
 struct cuda_op_recurrent {
 	struct cuda_dims x, y;
