@@ -5,6 +5,7 @@
 #   make check                install what is missing, build, pass all tests
 #   make SAN=address,undefined check-unit    the same with sanitizers, in an object tree of its own
 #   make check-long check-exports fuzz bench golden install clean
+#   make gpu-check, make gpu-bench PART=1 .. 6    on a machine with a GPU
 #   V=1 shows the commands
 
 .DELETE_ON_ERROR:
@@ -41,7 +42,7 @@ override LDFLAGS += -rdynamic $(if $(SAN),-fsanitize=$(SAN))
 LIBS    := -lcjson -lxxhash -lsqlite3 -ldnnl -lpng -lz -llapacke -lopenblas -lm -ldl -lpthread -fopenmp
 
 .PHONY: all check check-unit check-cli check-headers check-layers check-exports check-long check-fault demo docs bench fuzz golden \
-        install clean deps FORCE
+        gpu-check gpu-bench install clean deps FORCE
 
 all: nab
 
@@ -169,6 +170,13 @@ fuzz:
 
 bench: $(BENCHBIN) nab
 	$(Q)B=$B bench/run.sh
+
+# On a machine with a GPU; elsewhere they say SKIP and why. bench/gpu/run.sh lists the parts.
+gpu-check: all $(filter $B/tests/unit/test_cuda%,$(UNITBIN))
+	$(Q)B=$B tests/gpu/check.sh
+
+gpu-bench: all
+	$(Q)bench/gpu/run.sh $(or $(PART),1)
 
 demo:
 	$(Q)./tools/install-deps.sh build
