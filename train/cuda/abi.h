@@ -334,17 +334,17 @@ struct cuda_error {
 };
 
 struct cuda_device {
-	char name[128], uuid[48]; /* "GPU-..." */
-	int64_t bytes, free_bytes;
+	char name[128], uuid[48];         /* "GPU-..." */
+	int64_t bytes, free_bytes;        /* free_bytes -1: unknown */
 	int32_t major, minor, processors; /* compute capability; multiprocessors */
-	int32_t unused;
+	int32_t too_old;                  /* for the plugin's kernels: it cannot be opened */
 };
 
 /* What was found, for `nab doctor`. Texts are complete phrases ("libcudnn.so.9: not found; looked in ..."). */
 enum { CUDA_PARTS = 8, CUDA_DEVICES = 64 };
 struct cuda_found {
 	int32_t n_parts, n_devices;
-	struct cuda_part { /* "driver", "runtime", "cudnn", "cublaslt" */
+	struct cuda_part { /* "driver", "runtime", "cudnn", "cublaslt", "device" (only if there is none) */
 		char name[24];
 		int32_t ok;
 		char text[508]; /* version and path, or what is missing and where it was looked for */
@@ -370,7 +370,7 @@ struct cuda_plugin {
 	void (*card_close)(struct cuda_card *card);
 	int (*memory_free)(struct cuda_card *card, int64_t *bytes, struct cuda_error *e);
 	int (*alloc)(struct cuda_card *card, int64_t bytes, uint64_t *out, struct cuda_error *e);
-	void (*release)(struct cuda_card *card, uint64_t address);
+	void (*release)(struct cuda_card *card, uint64_t address); /* nothing that runs may still use it */
 
 	int (*lane_open)(struct cuda_lane **out, struct cuda_card *card, struct cuda_error *e);
 	void (*lane_close)(struct cuda_lane *lane);
