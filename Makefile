@@ -112,12 +112,39 @@ build/wasm/editor.b64: build/wasm/flags
 	@echo "  WASM  no editor of models on the page: it needs clang, lld, wasi-libc and libclang-rt-dev-wasm32"
 endif
 
+# The CUDA backend's kernels for the processor, behind the plugin's functions (tests/cuda/): without a C++ compiler the
+# tests that need it are skipped.
+CXX      := $(if $(filter default,$(origin CXX)),g++,$(CXX))
+EMUSRC   := $(wildcard train/cuda/*.cu tests/cuda/*.cc) train/cuda/kernels.c $(addprefix tests/cuda/,emulated.c products.c recurrent.c)
+EMUOBJ   := $(EMUSRC:%=$B/emulated/%.o)
+EMUFLAGS := -fPIC -fvisibility=hidden -fopenmp-simd
+EMUCXX   := $(filter-out -std=c11 -Wmissing-prototypes -Wshadow,$(CFLAGS)) -std=c++17 -fno-exceptions -fno-rtti $(EMUFLAGS)
+EMULATED := $(if $(shell command -v $(CXX)),$B/tests/cuda/emulated_cuda.so)
+
+$B/emulated/%.cu.o: %.cu $B/flags
+	@mkdir -p $(@D)
+	@echo "  CXX   $<"
+	$(Q)$(CXX) $(EMUCXX) -x c++ -include tests/cuda/emulate.h -MMD -MP -c -o $@ $<
+$B/emulated/%.cc.o: %.cc $B/flags
+	@mkdir -p $(@D)
+	@echo "  CXX   $<"
+	$(Q)$(CXX) $(EMUCXX) -include tests/cuda/emulate.h -MMD -MP -c -o $@ $<
+$B/emulated/%.c.o: %.c $B/flags
+	@mkdir -p $(@D)
+	@echo "  CC    $<"
+	$(Q)$(CC) $(CFLAGS) $(EMUFLAGS) -MMD -MP -c -o $@ $<
+$B/tests/cuda/emulated_cuda.so: $(EMUOBJ)
+	@mkdir -p $(@D)
+	@echo "  LD    $@"
+	$(Q)$(CC) $(if $(SAN),-fsanitize=$(SAN)) -shared -o $@ $(EMUOBJ) -lm -lpthread
+
 UNITBIN  := $(UNIT:%.c=$B/%)
 LONGBIN  := $(LONG:%.c=$B/%)
 BENCHBIN := $(BENCH:%.c=$B/%)
 FUZZBIN  := $(FUZZ:%.c=$B/%)
 HELPOBJ  := $(HELPERS:%.c=$B/%.o)
 
+$(UNITBIN) $(LONGBIN): | $(EMULATED)
 $(UNITBIN) $(LONGBIN): $B/%: $B/%.o $(HELPOBJ) $B/libnab.a
 	@echo "  LD    $@"
 	$(Q)$(CC) $(LDFLAGS) -o $@ $< $(HELPOBJ) $B/libnab.a $(LIBS) -lcmocka
@@ -191,4 +218,4 @@ install: nab
 clean:
 	rm -rf build nab
 
--include $(WASMSRC:%.c=build/wasm/%.d) $(LIBSRC:%.c=$B/%.d) $(CLISRC:%.c=$B/%.d) $(UNIT:%.c=$B/%.d) $(LONG:%.c=$B/%.d) $(BENCH:%.c=$B/%.d) $(FUZZ:%.c=$B/%.d)
+-include $(WASMSRC:%.c=build/wasm/%.d) $(LIBSRC:%.c=$B/%.d) $(CLISRC:%.c=$B/%.d) $(UNIT:%.c=$B/%.d) $(LONG:%.c=$B/%.d) $(BENCH:%.c=$B/%.d) $(FUZZ:%.c=$B/%.d) $(EMUOBJ:%.o=%.d)

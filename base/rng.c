@@ -87,48 +87,16 @@ struct philox_key philox_key(uint64_t seed, enum purpose purpose, uint64_t id)
 
 void philox4x32(uint32_t out[4], struct philox_key key, uint32_t c0, uint32_t c1, uint32_t c2, uint32_t c3)
 {
-	uint32_t k0 = key.k[0], k1 = key.k[1];
-
-	for (int round = 0; round < 10; round++) {
-		uint64_t p0 = (uint64_t)0xD2511F53U * c0, p1 = (uint64_t)0xCD9E8D57U * c2;
-
-		c0 = (uint32_t)(p1 >> 32) ^ c1 ^ k0;
-		c2 = (uint32_t)(p0 >> 32) ^ c3 ^ k1;
-		c1 = (uint32_t)p1;
-		c3 = (uint32_t)p0;
-		k0 += 0x9E3779B9U;
-		k1 += 0xBB67AE85U;
-	}
-	out[0] = c0;
-	out[1] = c1;
-	out[2] = c2;
-	out[3] = c3;
+	philox_rounds(out, key.k[0], key.k[1], c0, c1, c2, c3);
 }
 
 void perm_init(struct perm *p, uint32_t n, struct philox_key key, uint32_t tweak)
 {
-	*p = (struct perm){ .n = n, .half_bits = 1, .key = key, .tweak = tweak };
-	while (p->half_bits < 16 && (1ULL << (2 * p->half_bits)) < n)
-		p->half_bits++;
+	*p = (struct perm){ .n = n, .half_bits = perm_half_bits(n), .key = key, .tweak = tweak };
 }
 
 uint32_t perm_at(const struct perm *p, uint32_t i)
 {
-	uint32_t mask = (1U << p->half_bits) - 1;
-
 	assert(i < p->n);
-	do {
-		uint32_t left = i >> p->half_bits, right = i & mask;
-
-		for (uint32_t round = 0; round < 6; round++) {
-			uint32_t out[4], next;
-
-			philox4x32(out, p->key, right, round, p->tweak, 1);
-			next = left ^ (out[0] & mask);
-			left = right;
-			right = next;
-		}
-		i = left << p->half_bits | right;
-	} while (i >= p->n);
-	return i;
+	return perm_walk(p, i);
 }

@@ -12,6 +12,8 @@
 
 #include <stdint.h>
 
+#include "base/philox.h"
+
 struct rng {
 	uint64_t state, inc;
 };
@@ -37,10 +39,6 @@ enum purpose {
 	PURPOSE_SAMPLE /* architectures */
 };
 
-struct philox_key {
-	uint32_t k[2];
-};
-
 /* The key of (replicate seed, purpose, id): id is a layer's id hash, a class, or 0. */
 struct philox_key philox_key(uint64_t seed, enum purpose purpose, uint64_t id);
 
@@ -48,19 +46,8 @@ struct philox_key philox_key(uint64_t seed, enum purpose purpose, uint64_t id);
  * (sample index), c2 = epoch, c3 = 0 unless said otherwise. */
 void philox4x32(uint32_t out[4], struct philox_key key, uint32_t c0, uint32_t c1, uint32_t c2, uint32_t c3);
 
-static inline double philox_real(uint32_t u) /* uniform in [0, 1), 32 bits */
-{
-	return u * (1.0 / 4294967296.0);
-}
-
 /* A keyed pseudo-random permutation of [0, n): a balanced Feistel network of 6 rounds over the next even number of
  * bits, with cycle walking. perm_at() needs no table, so every backend shuffles alike. */
-struct perm {
-	uint32_t n, half_bits;
-	struct philox_key key;
-	uint32_t tweak; /* epoch */
-};
-
 void perm_init(struct perm *p, uint32_t n, struct philox_key key, uint32_t tweak);
 uint32_t perm_at(const struct perm *p, uint32_t i); /* i < n */
 

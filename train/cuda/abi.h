@@ -95,7 +95,9 @@ struct cuda_control {
 	int64_t correct, examples;
 	double step_loss, step_norm; /* of the last step */
 	double scale;                /* of its gradient: optim_clip_scale() */
+	uint32_t ticket[256];        /* CUDA_TICKETS: of kernels whose last block ends the work; 0 between operations */
 };
+enum { CUDA_TICKETS = 256 };
 
 struct cuda_chunk {    /* what one block of NORM_OF_GRADIENT and OPTIMIZE works on; trained parameters only */
 	int64_t first; /* index of the first float */

@@ -1,0 +1,382 @@
+/* tests/cuda/emulate.h - CUDA's words for a plain C++ compiler, so that the kernels of train/cuda/ run on the
+ * processor.
+ *
+ * Given with -include before a .cu file. Blocks run one after the other on the calling thread; the threads of a block
+ * are fibers that run until they reach a barrier or a warp function. Several threads may launch at once. What a card
+ * would not forgive ends the program with a message: a barrier that not all threads reach, a shuffle with threads that
+ * have ended, a launch with too large a block or too much shared memory. Shared memory of SHARED() and SHARED_BYTES()
+ * holds NaN before it is written.
+ *
+ * NAB_EMULATED_ORDER=reverse runs blocks, warps and threads from the last to the first: a missing barrier changes
+ * results (emulate_order() sets it, too).
+ */
+#ifndef NAB_TESTS_CUDA_EMULATE_H
+#define NAB_TESTS_CUDA_EMULATE_H
+
+#include <math.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#define __global__
+#define __device__
+#define __host__
+#define __forceinline__ inline
+#define __noinline__
+#define __grid_constant__
+#define __restrict__ __restrict
+#define __shared__   static __thread
+#define __align__(n) alignas(n)
+#define __launch_bounds__(...)
+
+struct dim3 {
+	unsigned x, y, z;
+	constexpr dim3(unsigned x_ = 1, unsigned y_ = 1, unsigned z_ = 1) : x(x_), y(y_), z(z_)
+	{
+	}
+};
+struct uint3 {
+	unsigned x, y, z;
+};
+
+#define EMULATE_VECTORS(T, name, size)                           \
+	struct alignas(2 * size) name##2                         \
+	{                                                        \
+		T x, y;                                          \
+	};                                                       \
+	struct alignas(4 * size > 16 ? 16 : 4 * size) name##4    \
+	{                                                        \
+		T x, y, z, w;                                    \
+	};                                                       \
+	static inline name##2 make_##name##2(T x, T y)           \
+	{                                                        \
+		return { x, y };                                 \
+	}                                                        \
+	static inline name##4 make_##name##4(T x, T y, T z, T w) \
+	{                                                        \
+		return { x, y, z, w };                           \
+	}
+EMULATE_VECTORS(float, float, 4)
+EMULATE_VECTORS(int, int, 4)
+EMULATE_VECTORS(unsigned, uint, 4)
+EMULATE_VECTORS(double, double, 8)
+EMULATE_VECTORS(unsigned char, uchar, 1)
+EMULATE_VECTORS(unsigned short, ushort, 2)
+
+/* ---- the running thread --------------------------------------------------------------------------------- */
+
+struct emulate_now {
+	uint3 thread, block;
+	dim3 threads, blocks; /* blockDim, gridDim */
+	unsigned linear;      /* of the thread in its block */
+	void *dynamic;        /* shared memory of the size that the launch gave */
+};
+extern __thread emulate_now emulate_self;
+
+#define threadIdx (emulate_self.thread)
+#define blockIdx  (emulate_self.block)
+#define blockDim  (emulate_self.threads)
+#define gridDim   (emulate_self.blocks)
+#define warpSize  32
+
+void emulate_block_barrier(void);
+void emulate_warp_barrier(unsigned mask);
+/* Leaves `bits` for the warp, waits for it, and takes what thread `lane` left. */
+uint64_t emulate_exchange(unsigned mask, uint64_t bits, unsigned lane);
+unsigned emulate_ballot(unsigned mask, int predicate);
+void emulate_poison(void *at, size_t bytes); /* once a block */
+void emulate_order(int reverse);
+
+extern "C" int emulate_launch(dim3 grid, dim3 block, size_t shared, void (*body)(void *), void *arg);
+
+#define SHARED(T, name, n)         \
+	static __thread T name[n]; \
+	emulate_poison(name, sizeof name)
+#define SHARED_BYTES(T, name) T *name = (T *)emulate_self.dynamic
+
+#define __syncthreads() emulate_block_barrier()
+
+static inline void __syncwarp(unsigned mask = 0xffffffffU)
+{
+	emulate_warp_barrier(mask);
+}
+
+template <typename V> static inline V emulate_shuffle(unsigned mask, V v, unsigned lane)
+{
+	uint64_t bits = 0;
+	V out;
+
+	static_assert(sizeof(V) == 4 || sizeof(V) == 8, "what a shuffle can carry");
+	memcpy(&bits, &v, sizeof v);
+	bits = emulate_exchange(mask, bits, lane);
+	memcpy(&out, &bits, sizeof out);
+	return out;
+}
+
+template <typename V> static inline V __shfl_sync(unsigned mask, V v, int lane, int width = 32)
+{
+	unsigned self = emulate_self.linear % 32;
+
+	return emulate_shuffle(mask, v, (self & ~(unsigned)(width - 1)) + ((unsigned)lane & (unsigned)(width - 1)));
+}
+
+template <typename V> static inline V __shfl_xor_sync(unsigned mask, V v, int away, int width = 32)
+{
+	unsigned self = emulate_self.linear % 32, other = self ^ (unsigned)away;
+
+	return emulate_shuffle(mask, v, other / (unsigned)width == self / (unsigned)width ? other : self);
+}
+
+template <typename V> static inline V __shfl_down_sync(unsigned mask, V v, unsigned by, int width = 32)
+{
+	unsigned self = emulate_self.linear % 32;
+
+	return emulate_shuffle(mask, v, self % (unsigned)width + by < (unsigned)width ? self + by : self);
+}
+
+template <typename V> static inline V __shfl_up_sync(unsigned mask, V v, unsigned by, int width = 32)
+{
+	unsigned self = emulate_self.linear % 32;
+
+	return emulate_shuffle(mask, v, self % (unsigned)width >= by ? self - by : self);
+}
+
+static inline unsigned __ballot_sync(unsigned mask, int predicate)
+{
+	return emulate_ballot(mask, predicate);
+}
+
+static inline int __any_sync(unsigned mask, int predicate)
+{
+	return emulate_ballot(mask, predicate) != 0;
+}
+
+static inline int __all_sync(unsigned mask, int predicate)
+{
+	return emulate_ballot(mask, predicate) == mask;
+}
+
+/* ---- atomics and fences: one thread at a time anyway ---------------------------------------------------- */
+
+static inline void __threadfence(void)
+{
+}
+
+static inline void __threadfence_block(void)
+{
+}
+
+template <typename V> static inline V atomicAdd(V *p, V v)
+{
+	V old = *p;
+
+	static_assert((V)0.5 == (V)0, "sums of floats by atomics have no fixed order");
+	*p = old + v;
+	return old;
+}
+
+template <typename V> static inline V atomicMax(V *p, V v)
+{
+	V old = *p;
+
+	*p = v > old ? v : old;
+	return old;
+}
+
+template <typename V> static inline V atomicMin(V *p, V v)
+{
+	V old = *p;
+
+	*p = v < old ? v : old;
+	return old;
+}
+
+template <typename V> static inline V atomicExch(V *p, V v)
+{
+	V old = *p;
+
+	*p = v;
+	return old;
+}
+
+template <typename V> static inline V atomicCAS(V *p, V compare, V v)
+{
+	V old = *p;
+
+	*p = old == compare ? v : old;
+	return old;
+}
+
+static inline unsigned atomicInc(unsigned *p, unsigned most)
+{
+	unsigned old = *p;
+
+	*p = old >= most ? 0 : old + 1;
+	return old;
+}
+
+static inline unsigned atomicOr(unsigned *p, unsigned v)
+{
+	unsigned old = *p;
+
+	*p = old | v;
+	return old;
+}
+
+/* ---- arithmetic ------------------------------------------------------------------------------------------ */
+
+template <typename V> static inline V min(V a, V b)
+{
+	return b < a ? b : a;
+}
+
+template <typename V> static inline V max(V a, V b)
+{
+	return a < b ? b : a;
+}
+
+template <typename V> static inline V __ldg(const V *p)
+{
+	return *p;
+}
+
+static inline float __uint_as_float(unsigned u)
+{
+	float f;
+
+	memcpy(&f, &u, sizeof f);
+	return f;
+}
+
+static inline unsigned __float_as_uint(float f)
+{
+	unsigned u;
+
+	memcpy(&u, &f, sizeof u);
+	return u;
+}
+
+static inline float __int_as_float(int i)
+{
+	return __uint_as_float((unsigned)i);
+}
+
+static inline int __float_as_int(float f)
+{
+	return (int)__float_as_uint(f);
+}
+
+/* Compiled with -ffp-contract=off: every operation is rounded by itself. */
+#define EMULATE_ROUNDED(T, p)                   \
+	static inline T __##p##add_rn(T a, T b) \
+	{                                       \
+		return a + b;                   \
+	}                                       \
+	static inline T __##p##sub_rn(T a, T b) \
+	{                                       \
+		return a - b;                   \
+	}                                       \
+	static inline T __##p##mul_rn(T a, T b) \
+	{                                       \
+		return a * b;                   \
+	}
+EMULATE_ROUNDED(float, f)
+EMULATE_ROUNDED(double, d)
+
+static inline float __fdiv_rn(float a, float b)
+{
+	return a / b;
+}
+
+static inline double __ddiv_rn(double a, double b)
+{
+	return a / b;
+}
+
+static inline float __fsqrt_rn(float a)
+{
+	return sqrtf(a);
+}
+
+static inline double __dsqrt_rn(double a)
+{
+	return sqrt(a);
+}
+
+static inline float __fmaf_rn(float a, float b, float c)
+{
+	return fmaf(a, b, c);
+}
+
+static inline float __frcp_rn(float a)
+{
+	return 1 / a;
+}
+
+static inline float __fdividef(float a, float b)
+{
+	return a / b;
+}
+
+#define __expf(x) expf(x) /* glibc has functions of these names */
+#define __logf(x) logf(x)
+
+static inline float rsqrtf(float a)
+{
+	return 1 / sqrtf(a);
+}
+
+static inline double rsqrt(double a)
+{
+	return 1 / sqrt(a);
+}
+
+static inline int __float2int_rn(float a)
+{
+	return (int)lrintf(a);
+}
+
+static inline int __float2int_rd(float a)
+{
+	return (int)floorf(a);
+}
+
+static inline unsigned __umulhi(unsigned a, unsigned b)
+{
+	return (unsigned)((uint64_t)a * b >> 32);
+}
+
+static inline int __popc(unsigned u)
+{
+	return __builtin_popcount(u);
+}
+
+static inline int __clz(int i)
+{
+	return i ? __builtin_clz((unsigned)i) : 32;
+}
+
+static inline int __ffs(int i)
+{
+	return __builtin_ffs(i);
+}
+
+/* ---- launches -------------------------------------------------------------------------------------------- */
+
+struct launch;
+
+template <typename F> static void emulate_body(void *arg)
+{
+	(*(F *)arg)();
+}
+
+template <typename... P, typename... A>
+static inline int launch(void (*kernel)(P...), dim3 grid, dim3 block, size_t shared, const struct launch *l, A... args)
+{
+	auto body = [&] { kernel(P(args)...); };
+
+	(void)l;
+	return emulate_launch(grid, block, shared, emulate_body<decltype(body)>, &body);
+}
+
+#endif

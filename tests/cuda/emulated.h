@@ -1,0 +1,26 @@
+/* tests/cuda/emulated.h - what the emulated plugin computes itself, where a card would call a library: plain loops in
+ * double over the buffers of train/cuda/abi.h, results rounded to their element type.
+ */
+#ifndef NAB_TESTS_CUDA_EMULATED_H
+#define NAB_TESTS_CUDA_EMULATED_H
+
+#include "train/cuda/kernels.h"
+
+/* Elements of a buffer as doubles (free with free()), zeros if it is NONE; and back. */
+double *emulated_read(const struct launch *l, const struct cuda_ref *r, int64_t n);
+void emulated_write(const struct launch *l, const struct cuda_ref *r, const double *from, int64_t n);
+void *emulated_at(const struct launch *l, const struct cuda_ref *r); /* NULL if it is NONE */
+
+void emulated_conv(const struct cuda_op *op, const struct launch *l);
+void emulated_conv_data(const struct cuda_op *op, const struct launch *l);
+void emulated_conv_weight(const struct cuda_op *op, const struct launch *l);
+void emulated_dense(const struct cuda_op *op, const struct launch *l);
+void emulated_dense_data(const struct cuda_op *op, const struct launch *l);
+void emulated_dense_weight(const struct cuda_op *op, const struct launch *l);
+
+/* The reserve of the forward holds a pattern that the backward looks for: -1 if it is gone. */
+int64_t emulated_reserve(const struct cuda_op *op);
+int emulated_recurrent(const struct cuda_op *op, const struct launch *l);
+int emulated_recurrent_back(const struct cuda_op *op, const struct launch *l);
+
+#endif
