@@ -130,7 +130,11 @@ static int find(struct cuda_found *out)
 		d->major = 9;
 		d->processors = PROCESSORS;
 	}
-	return out->n_devices ? 0 : -1;
+	if (out->n_devices)
+		return 0;
+	snprintf(out->part[out->n_parts].name, sizeof out->part[0].name, "device");
+	snprintf(out->part[out->n_parts++].text, sizeof out->part[0].text, "no emulated device is visible");
+	return -1;
 }
 
 static int card_open(struct cuda_card **out, int device, struct cuda_error *e)
