@@ -351,7 +351,7 @@ struct json *json_str(const char *s)
 struct json *json_num(double v)
 {
 	use_project_memory();
-	return wrap(cJSON_CreateNumber(v));
+	return wrap(isfinite(v) ? cJSON_CreateNumber(v) : cJSON_CreateNull());
 }
 
 struct json *json_bool(bool v)

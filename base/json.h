@@ -44,7 +44,7 @@ bool json_equal(const struct json *a, const struct json *b); /* order of keys do
 struct json *json_object(void);
 struct json *json_array(void);
 struct json *json_str(const char *s);
-struct json *json_num(double v);
+struct json *json_num(double v); /* null if it is not finite: JSON has no such numbers */
 struct json *json_bool(bool v);
 struct json *json_null(void);
 struct json *json_copy(const struct json *v);

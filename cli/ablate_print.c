@@ -141,7 +141,7 @@ void ablate_print_plan(struct str *out, const struct cli *c, const struct ablate
 	if (format == TABLE_JSON) {
 		v = table_json(t);
 		json_put(v, "trainings", json_num(b->models * b->seeds));
-		json_put(v, "seconds", isnan(b->seconds) ? json_null() : json_num(b->seconds));
+		json_put(v, "seconds", json_num(b->seconds));
 		print_json(out, v);
 	} else {
 		table_note(t, str_get(&line));

@@ -253,11 +253,6 @@ void class_bars(struct str *out, const struct class_view *v, const struct look *
 
 /* ---- JSON ----------------------------------------------------------------------------------------------- */
 
-static struct json *number(double x)
-{
-	return isnan(x) ? json_null() : json_num(x);
-}
-
 void class_json(struct json *doc, const struct class_view *v)
 {
 	struct json *list = json_put(doc, "classes", json_array()), *matrix = json_put(doc, "confusion", json_array());
@@ -268,9 +263,9 @@ void class_json(struct json *doc, const struct class_view *v)
 
 		json_put(row, "name", v->names[i] ? json_str(v->names[i]) : json_null());
 		json_put(row, "n", json_num((double)r.n));
-		json_put(row, "recall", number(r.recall));
-		json_put(row, "precision", number(r.precision));
-		json_put(row, "f1", number(r.f1));
+		json_put(row, "recall", json_num(r.recall));
+		json_put(row, "precision", json_num(r.precision));
+		json_put(row, "f1", json_num(r.f1));
 		for (int j = 0; j < v->k; j++)
 			json_push(counts, json_num((double)cell(v, i, j)));
 	}

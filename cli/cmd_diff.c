@@ -293,11 +293,6 @@ static void print_text(struct cli *c, const struct sides *d)
 
 /* ---- JSON ----------------------------------------------------------------------------------------------- */
 
-static struct json *number(double v)
-{
-	return isnan(v) ? json_null() : json_num(v);
-}
-
 static void put_layer(struct json *step, const char *key, const struct graph *g, int i)
 {
 	struct json *v;
@@ -339,12 +334,12 @@ static struct json *metric_json(const struct comparison *m)
 	struct json *v = json_object();
 
 	json_put(v, "split", json_str(m->split));
-	json_put(v, "old", number(a->accuracy));
-	json_put(v, "new", number(b->accuracy));
-	json_put(v, "difference", number(b->effect.mean));
-	json_put(v, "low", number(b->effect.low));
-	json_put(v, "high", number(b->effect.high));
-	json_put(v, "p", number(b->effect.p));
+	json_put(v, "old", json_num(a->accuracy));
+	json_put(v, "new", json_num(b->accuracy));
+	json_put(v, "difference", json_num(b->effect.mean));
+	json_put(v, "low", json_num(b->effect.low));
+	json_put(v, "high", json_num(b->effect.high));
+	json_put(v, "p", json_num(b->effect.p));
 	json_put(v, "pairs", json_num(b->n_paired));
 	json_put(v, "reliable", json_bool(b->effect.reliable));
 	return v;

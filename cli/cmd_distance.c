@@ -193,7 +193,7 @@ out:
 
 static const char *describe(const struct job *j)
 {
-	static const char *const presets[] = { [OTMANN_NAB] = "the corrected preset",
+	static const char *const presets[] = { [OTMANN_NAB] = "corrected",
 					       [OTMANN_REMAP] = "REMAP's",
 					       [OTMANN_NASBOT_CNN] = "NASBOT's for CNNs",
 					       [OTMANN_NASBOT_MLP] = "NASBOT's for MLPs" };
@@ -203,8 +203,7 @@ static const char *describe(const struct job *j)
 	if (j->f->metric == MAP_LAYERS)
 		return j->f->weighted ? "Layers to insert, delete or exchange; other widths count in part."
 				      : "Layers to insert, delete or exchange for another kind.";
-	return arena_printf(j->c->arena, "OTMANN distance with %s labels and masses%s.",
-			    j->f->preset == OTMANN_NAB ? "corrected" : presets[j->f->preset],
+	return arena_printf(j->c->arena, "OTMANN distance with %s labels and masses%s.", presets[j->f->preset],
 			    j->f->normalised ? ", divided by the mass of both (0 to 1)" : "");
 }
 

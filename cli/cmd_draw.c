@@ -488,8 +488,7 @@ static void print_json(const struct drawing *d)
 		struct json *v = json_push(list, json_object());
 
 		json_put(v, "name", json_str(d->models[i].name));
-		json_put(v, "val_accuracy",
-			 isnan(d->models[i].accuracy) ? json_null() : json_num(d->models[i].accuracy));
+		json_put(v, "val_accuracy", json_num(d->models[i].accuracy));
 		json_put(v, "params", json_num((double)d->models[i].params));
 		json_put(v, "macs", json_num((double)d->models[i].macs));
 	}

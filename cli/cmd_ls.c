@@ -36,11 +36,6 @@ static const struct opt ls_flags[] = {
 	OPT_END,
 };
 
-static void put_number(struct json *v, const char *key, double x)
-{
-	json_put(v, key, isnan(x) ? json_null() : json_num(x));
-}
-
 /* A line of the list. */
 struct shown {
 	struct store_item item;
@@ -62,26 +57,26 @@ static struct json *item_json(const struct shown *w, const char *slice)
 	json_put(v, "state", json_str(run_state_names[it->run.state]));
 	if (it->result.reason)
 		json_put(v, "reason", json_str(it->result.reason));
-	put_number(v, "score", it->result.score);
-	put_number(v, "val_accuracy", it->result.val_accuracy);
-	put_number(v, "val_loss", it->result.val_loss);
-	put_number(v, "train_accuracy", it->result.train_accuracy);
+	json_put(v, "score", json_num(it->result.score));
+	json_put(v, "val_accuracy", json_num(it->result.val_accuracy));
+	json_put(v, "val_loss", json_num(it->result.val_loss));
+	json_put(v, "train_accuracy", json_num(it->result.train_accuracy));
 	if (slice) {
 		struct json *part = json_put(v, "slice", json_object());
 
 		json_put(part, "name", json_str(slice));
 		json_put(part, "n", json_num((double)w->slice.n));
-		put_number(part, "accuracy", w->slice.accuracy);
-		put_number(part, "low", w->slice.low);
-		put_number(part, "high", w->slice.high);
+		json_put(part, "accuracy", json_num(w->slice.accuracy));
+		json_put(part, "low", json_num(w->slice.low));
+		json_put(part, "high", json_num(w->slice.high));
 	}
-	put_number(v, "test_accuracy", it->test_accuracy);
-	put_number(v, "best_accuracy", it->result.best_accuracy);
+	json_put(v, "test_accuracy", json_num(it->test_accuracy));
+	json_put(v, "best_accuracy", json_num(it->result.best_accuracy));
 	json_put(v, "best_epoch", json_num(it->result.best_epoch));
 	json_put(v, "epochs", json_num(it->result.epochs));
 	json_put(v, "params", json_num((double)it->params));
 	json_put(v, "macs", json_num((double)it->macs));
-	put_number(v, "seconds", it->result.seconds);
+	json_put(v, "seconds", json_num(it->result.seconds));
 	json_put(v, "attempts", json_num(it->attempts));
 	json_put(v, "inherited", json_bool(store_candidate_inherits(&it->candidate)));
 	json_put(v, "cached", json_bool(it->run.cached_from != 0));
@@ -300,7 +295,7 @@ static struct json *study_json(const struct store_study *y, const struct store_s
 	json_put(v, "runs", runs);
 	json_put(v, "epochs", json_num((double)m->epochs));
 	json_put(v, "training_seconds", json_num(m->seconds));
-	put_number(v, "best_score", m->best_score);
+	json_put(v, "best_score", json_num(m->best_score));
 	json_put(v, "best_run", json_num((double)m->best_run));
 	return v;
 }

@@ -111,7 +111,7 @@ static int add_row(struct preview *p, const char *label, const struct graph *g, 
 		json_put(v, "refused", json_str(why.msg));
 	else if (f->measure && time_run(p, g, r, &est, e) < 0)
 		return -1;
-	json_put(v, "seconds", isnan(est.seconds) ? json_null() : json_num(est.seconds));
+	json_put(v, "seconds", json_num(est.seconds));
 	json_put(v, "bytes", json_num((double)est.bytes));
 	p->seconds += isnan(est.seconds) ? 0 : est.seconds;
 	p->params_least = !p->seen || cost.params < p->params_least ? cost.params : p->params_least;
@@ -205,7 +205,7 @@ static struct json *seeds_json(const struct preview *p)
 	json_put(v, "seeds", json_num(p->study.replicates));
 	json_put(v, "reliable_intervals", json_bool(p->study.replicates >= STATS_LEAST_SEEDS));
 	json_put(v, "wilcoxon_least_p", json_num(stats_wilcoxon_least(p->study.replicates)));
-	json_put(v, "detectable", isnan(least) ? json_null() : json_num(least));
+	json_put(v, "detectable", json_num(least));
 	json_put(v, "needed_for_one_point", seeds_for_a_point(p) ? json_num(seeds_for_a_point(p)) : json_null());
 	return v;
 }

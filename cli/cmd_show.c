@@ -352,11 +352,6 @@ static void print_text(struct cli *c, const struct view *v)
 
 /* ---- JSON ----------------------------------------------------------------------------------------------- */
 
-static void put_number(struct json *v, const char *key, double x)
-{
-	json_put(v, key, isnan(x) ? json_null() : json_num(x));
-}
-
 static void print_json(const struct view *v)
 {
 	const struct store_item *it = &v->target.item;
@@ -373,23 +368,23 @@ static void print_json(const struct view *v)
 	if (it->candidate.change &&
 	    json_parse(&change, it->candidate.change, strlen(it->candidate.change), "change", NULL) == 0)
 		json_put(doc, "change", change);
-	put_number(doc, "score", it->result.score);
-	put_number(doc, "val_accuracy", it->result.val_accuracy);
-	put_number(doc, "val_loss", it->result.val_loss);
-	put_number(doc, "test_accuracy", it->test_accuracy);
+	json_put(doc, "score", json_num(it->result.score));
+	json_put(doc, "val_accuracy", json_num(it->result.val_accuracy));
+	json_put(doc, "val_loss", json_num(it->result.val_loss));
+	json_put(doc, "test_accuracy", json_num(it->test_accuracy));
 	list = json_put(doc, "epochs", json_array());
 	for (int i = 0; i < v->n_epochs; i++) {
 		const struct store_epoch *r = &v->epochs[i];
 
 		row = json_push(list, json_object());
 		json_put(row, "epoch", json_num(r->epoch));
-		put_number(row, "train_loss", r->train_loss);
-		put_number(row, "train_accuracy", r->train_accuracy);
-		put_number(row, "val_loss", r->val_loss);
-		put_number(row, "val_accuracy", r->val_accuracy);
-		put_number(row, "rate", r->rate);
-		put_number(row, "grad_norm", r->grad_norm);
-		put_number(row, "seconds", r->seconds);
+		json_put(row, "train_loss", json_num(r->train_loss));
+		json_put(row, "train_accuracy", json_num(r->train_accuracy));
+		json_put(row, "val_loss", json_num(r->val_loss));
+		json_put(row, "val_accuracy", json_num(r->val_accuracy));
+		json_put(row, "rate", json_num(r->rate));
+		json_put(row, "grad_norm", json_num(r->grad_norm));
+		json_put(row, "seconds", json_num(r->seconds));
 	}
 	if (v->classes.k)
 		class_json(doc, &v->classes);

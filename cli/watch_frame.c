@@ -68,16 +68,14 @@ static int epochs_wanted(const struct store_item *it)
 static int read_run(struct watch *w, struct store *s, const struct store_item *it, struct arena *a, struct err *e)
 {
 	struct watch_run *r = &w->run[w->n_runs++];
-	struct store_attempt *t;
 	double spent = 0;
-	int n;
 
 	r->item = it;
 	r->epochs = epochs_wanted(it);
 	r->left = (double)NAN;
-	if (store_attempts(s, it->run.id, &t, &n, a, e) < 0 || store_epochs(s, it->run.id, &r->epoch, &r->n, a, e) < 0)
+	r->device = it->device ? it->device : "";
+	if (store_epochs(s, it->run.id, &r->epoch, &r->n, a, e) < 0)
 		return -1;
-	r->device = n && t[n - 1].device ? t[n - 1].device : "";
 	for (int i = 0; i < r->n; i++)
 		spent += r->epoch[i].seconds;
 	if (r->n && spent > 0 && r->epochs >= r->n)
@@ -172,21 +170,29 @@ static double time_left(const struct watch *w, const struct watch_study *y, cons
 	return left / slots;
 }
 
+/* A copy of n elements with room for so many more. */
+static void *with_room(const void *list, int n, int more, size_t size, struct arena *a)
+{
+	void *all = arena_alloc(a, ((size_t)n + (size_t)more + 1) * size);
+
+	if (n)
+		memcpy(all, list, (size_t)n * size);
+	return all;
+}
+
 static int read_study(struct watch *w, struct watch_study *y, struct store *s, struct arena *a, struct err *e)
 {
 	struct store_query q = { .study = y->study.id, .order = ORDER_RUN };
-	struct store_item *items, *all;
+	struct store_item *items;
 	int n;
 
 	if (store_list(s, &q, &items, &n, a, e) < 0)
 		return -1;
-	all = ARENA_ARRAY(a, struct store_item, w->n_items + n + 1);
-	if (w->n_items)
-		memcpy(all, w->items, (size_t)w->n_items * sizeof *all);
+	w->items = with_room(w->items, w->n_items, n, sizeof *items, a);
 	if (n)
-		memcpy(all + w->n_items, items, (size_t)n * sizeof *all);
-	w->items = all;
+		memcpy(w->items + w->n_items, items, (size_t)n * sizeof *items);
 	w->n_items += n;
+	w->run = with_room(w->run, w->n_runs, n, sizeof *w->run, a);
 	for (int i = 0; i < n; i++) {
 		y->done += run_state_final(items[i].run.state);
 		y->failed += run_state_final(items[i].run.state) && items[i].run.state != STATE_DONE;
@@ -210,12 +216,9 @@ static int by_device(const void *a, const void *b)
 
 int watch_read(struct watch *w, struct store *s, const char *study, struct arena *a, struct err *e)
 {
-	enum { SLOTS = 4096 };
-
 	memset(w, 0, sizeof *w);
 	w->path = store_path(s);
 	w->finished = true;
-	w->run = ARENA_ARRAY(a, struct watch_run, SLOTS);
 	store_holder(store_path(s), w->holder, sizeof w->holder);
 	if (pick_studies(w, s, study, a, e) < 0)
 		return -1;
@@ -454,11 +457,6 @@ void watch_ended(struct str *out, const struct store_item *it)
 	str_addc(out, '\n');
 }
 
-static struct json *number(double x)
-{
-	return isfinite(x) ? json_num(x) : json_null();
-}
-
 static struct json *item_json(const struct store_item *it)
 {
 	struct json *v = json_object();
@@ -468,7 +466,7 @@ static struct json *item_json(const struct store_item *it)
 	json_put(v, "study", json_str(it->study));
 	json_put(v, "state", json_str(run_state_names[it->run.state]));
 	if (run_state_final(it->run.state))
-		json_put(v, "score", number(it->result.score));
+		json_put(v, "score", json_num(it->result.score));
 	if (it->result.reason)
 		json_put(v, "reason", json_str(it->result.reason));
 	json_put(v, "params", json_num((double)it->params));
@@ -483,10 +481,10 @@ static struct json *run_json(const struct watch_run *r)
 	json_put(v, "epoch", json_num(r->n));
 	json_put(v, "epochs", json_num(r->epochs));
 	for (int i = 0; i < r->n; i++)
-		json_push(loss, number(r->epoch[i].train_loss));
+		json_push(loss, json_num(r->epoch[i].train_loss));
 	json_put(v, "train_loss", loss);
-	json_put(v, "val_accuracy", number(r->n ? r->epoch[r->n - 1].val_accuracy : (double)NAN));
-	json_put(v, "seconds_left", number(r->left));
+	json_put(v, "val_accuracy", json_num(r->n ? r->epoch[r->n - 1].val_accuracy : (double)NAN));
+	json_put(v, "seconds_left", json_num(r->left));
 	return v;
 }
 
@@ -506,7 +504,7 @@ struct json *watch_json(const struct watch *w)
 		json_put(v, "done", json_num((double)w->study[i].done));
 		json_put(v, "failed", json_num((double)w->study[i].failed));
 		json_put(v, "total", json_num((double)w->study[i].total));
-		json_put(v, "seconds_left", number(w->study[i].left));
+		json_put(v, "seconds_left", json_num(w->study[i].left));
 	}
 	list = json_put(doc, "running", json_array());
 	for (int i = 0; i < w->n_runs; i++)

@@ -9,8 +9,8 @@
 #include "base/mem.h"
 #include "store/store.h"
 
-/* NAME(identifier, type, most first, value, help): what can be asked of a run `it`. A help of NULL: another spelling.
- */
+/* What can be asked of a run `it` (and of its model's profile `x`): a name, of a number whether the most comes first,
+ * the value, a help (NULL: another spelling of the name above). */
 #define NUMBERS                                                                                                  \
 	NUMBER("acc", 1, it->result.val_accuracy, "validation accuracy of the final weights (0.9 or 90%)")       \
 	NUMBER("accuracy", 1, it->result.val_accuracy, NULL)                                                     \
@@ -199,13 +199,12 @@ static int sort(const struct select *q, struct store *s, struct store_item *item
 	struct keyed *keys = mem_new((size_t)(n + 1) * sizeof *keys);
 	struct store_item *copy = mem_new((size_t)(n + 1) * sizeof *copy);
 	struct filter_value values[NAMES];
-	int rc = -1;
+	int sign = largest_first(q->sort) != reverse ? -1 : 1, rc = -1;
 
 	for (int i = 0; i < n; i++) {
 		TRY(ask(values, q, s, &items[i], e));
 		copy[i] = items[i];
-		keys[i] =
-		    (struct keyed){ filter_value(q->sort, values), i, largest_first(q->sort) != reverse ? -1 : 1 };
+		keys[i] = (struct keyed){ filter_value(q->sort, values), i, sign };
 	}
 	qsort(keys, (size_t)n, sizeof *keys, by_key);
 	for (int i = 0; i < n; i++)

@@ -1,11 +1,13 @@
 """Runs `nab watch` and `nab report --watch` beside a search that is under way, on a terminal and without one, and after it. Waits for what is
 shown, never for a time. Prints TAP."""
 import fcntl
+import json
 import os
 import pty
 import re
 import select
 import signal
+import sqlite3
 import struct
 import subprocess
 import sys
@@ -123,6 +125,21 @@ def reports():
     return second
 
 
+def many_runs(n):
+    """A store that says so many runs are under way."""
+    with sqlite3.connect("watched.db") as store:
+        store.execute(
+            "WITH RECURSIVE k(i) AS (SELECT 100 UNION ALL SELECT i + 1 FROM k WHERE i < ?)"
+            " INSERT INTO runs(candidate, replicate, seed, state, identity)"
+            " SELECT (SELECT min(id) FROM candidates), i, i, 'running', '' FROM k",
+            (99 + n,),
+        )
+    store.close()
+    shown = subprocess.run([NAB, "watch", "--once", "--json"], capture_output=True, text=True)
+    running = json.loads(shown.stdout)["running"] if shown.returncode == 0 else []
+    result(len(running) == n, "%d runs under way are as many" % n)
+
+
 def main():
     os.chdir(tempfile.mkdtemp(prefix="nab-watch-"))
     study("study.json", 5000)
@@ -153,6 +170,7 @@ def main():
     result(done.returncode == 0 and "watched: finished, 2 of 2 runs" in done.stdout, "a finished study: said, and over")
     after = Terminal(["watch"], 30, 100)
     result(after.finish() == 0 and "2 of 2 runs, finished" in after.text, "the same on a terminal")
+    many_runs(9000)
     print("1..%d" % COUNT)
 
 

@@ -157,9 +157,26 @@ static void one_table_four_ways(void **state)
 	arena_free(a);
 }
 
+/* Where one is to stand that JSON has not, the text is still JSON. */
+static void numbers_that_json_lacks(void **state)
+{
+	const double numbers[] = { (double)NAN, INFINITY, -INFINITY, 0.5 };
+	struct json *list = json_array();
+	struct str out = { 0 };
+
+	(void)state;
+	for (int i = 0; i < 4; i++)
+		json_push(list, json_num(numbers[i]));
+	json_print(&out, list);
+	assert_string_equal(str_get(&out), "[null,null,null,0.5]");
+	json_free(list);
+	str_release(&out);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(numbers_that_json_lacks),
 		cmocka_unit_test(escapes_by_context),
 		cmocka_unit_test(random_bytes_stay_harmless),
 		cmocka_unit_test(one_table_four_ways),
