@@ -12,6 +12,7 @@
 #include "base/mem.h"
 #include "base/str.h"
 #include "cli/target.h"
+#include "train/backend_cuda_load.h"
 
 struct flags {
 	const char *store;
@@ -50,13 +51,14 @@ static bool on_path(const char *program, char *where, size_t size)
 	return false;
 }
 
-static void add_row(struct json *list, const char *name, bool ok, const char *text)
+static struct json *add_row(struct json *list, const char *name, bool ok, const char *text)
 {
 	struct json *v = json_push(list, json_object());
 
 	json_put(v, "name", json_str(name));
 	json_put(v, "ok", json_bool(ok));
 	json_put(v, "text", json_str(text));
+	return v;
 }
 
 static void check_backends(struct json *list)
@@ -71,6 +73,40 @@ static void check_backends(struct json *list)
 		else
 			err_text(&e, text, sizeof text);
 		add_row(list, backends[i]->name, ok, text);
+	}
+}
+
+static struct json *gpu_row(struct cli *c, struct json *list, const struct cuda_device *d, const char *name)
+{
+	const char *spare =
+	    d->free_bytes < 0 ? "" : arena_printf(c->arena, " (%.1f free)", (double)d->free_bytes / (1 << 30));
+	const char *text = arena_printf(c->arena, "%s, %.1f GiB%s, %d multiprocessors, compute capability %d.%d%s, %s",
+					d->name, (double)d->bytes / (1 << 30), spare, d->processors, d->major, d->minor,
+					d->too_old ? ": too old" : "", d->uuid);
+
+	return add_row(list, name, !d->too_old, text);
+}
+
+/* The plugin, driver, libraries and cards; the names of those that can be used. */
+static void check_cuda(struct cli *c, struct json *list, struct json *cards)
+{
+	struct cuda_found found;
+
+	cuda_find(&found, NULL);
+	for (int i = 0; i < found.n_parts; i++)
+		add_row(list, found.part[i].name, found.part[i].ok, found.part[i].text);
+	for (int i = 0; i < found.n_devices; i++) {
+		const struct cuda_device *d = &found.device[i];
+		const char *name = arena_printf(c->arena, "cuda:%d", i);
+		struct json *row = gpu_row(c, list, d, name);
+
+		json_put(row, "card", json_str(d->name));
+		json_put(row, "uuid", json_str(d->uuid));
+		json_put(row, "memory_bytes", json_num((double)d->bytes));
+		if (d->free_bytes >= 0)
+			json_put(row, "free_bytes", json_num((double)d->free_bytes));
+		if (!d->too_old)
+			json_push(cards, json_str(name));
 	}
 }
 
@@ -134,9 +170,16 @@ static void print_rows(struct str *t, const char *title, const struct json *list
 			 json_true(json_get(v, "ok")) ? "ok" : "missing", json_string(json_get(v, "text")));
 }
 
+static void print_devices(struct str *t, const char *what, const struct json *devices)
+{
+	str_addf(t, "%s: \"devices\": ", what);
+	json_print(t, devices);
+	str_addc(t, '\n');
+}
+
 static int run(struct cli *c, struct err *e)
 {
-	struct json *doc = json_object(), *devices;
+	struct json *doc = json_object(), *cpus = device_list(), *cards = json_array(), *devices;
 	struct str t = { 0 };
 	char cpu[160];
 	struct utsname u;
@@ -150,6 +193,7 @@ static int run(struct cli *c, struct err *e)
 	json_put(doc, "memory_bytes", json_num((double)sysconf(_SC_PHYS_PAGES) * (double)sysconf(_SC_PAGESIZE)));
 	json_put(doc, "share", json_str(c->share));
 	check_backends(json_put(doc, "backends", json_array()));
+	check_cuda(c, json_put(doc, "cuda", json_array()), cards);
 	check_tools(json_put(doc, "tools", json_array()));
 	/* sqlite.org, "WAL reset bug": two connections that write; here only the coordinator ever does */
 	add_row(
@@ -157,27 +201,32 @@ static int run(struct cli *c, struct err *e)
 	    arena_printf(c->arena,
 			 "%s; one writer, read-only readers: outside the WAL-reset defect of versions before 3.51.3",
 			 store_library()));
-	devices = json_put(doc, "devices", device_list());
+	devices = json_put(doc, "devices", json_copy(cpus));
+	JSON_EACH(v, cards)
+		json_push(devices, json_copy(v));
 	rc = check_store(c, doc, e);
 	if (rc == 0 && c->json) {
 		cli_print_json(json_copy(doc));
 	} else if (rc == 0) {
 		str_addf(&t, "nab %s on %s\nprocessor %s, %d usable cores, %.1f GiB of memory\n", NAB_VERSION,
-			 json_string(json_get(doc, "system")), cpu, json_count(devices),
+			 json_string(json_get(doc, "system")), cpu, json_count(cpus),
 			 json_number(json_get(doc, "memory_bytes")) / (1 << 30));
 		str_addf(&t, "configurations and block library: %s/configs%s\n", c->share,
 			 file_exists(path_join(c->arena, c->share, "configs")) ? "" : " (not found: set NAB_SHARE)");
 		print_rows(&t, "backends", json_get(doc, "backends"));
 		print_rows(&t, "libraries", json_get(doc, "libraries"));
+		print_rows(&t, "CUDA", json_get(doc, "cuda"));
 		print_rows(&t, "tools", json_get(doc, "tools"));
 		print_rows(&t, "store", json_get(doc, "store"));
-		str_add(&t, "for a study: \"devices\": ");
-		json_print(&t, devices);
-		str_addc(&t, '\n');
+		print_devices(&t, "for a study", cpus);
+		if (json_count(cards))
+			print_devices(&t, "for one on GPUs", cards);
 		cli_print(&t);
 	}
 	str_release(&t);
 	json_free(doc);
+	json_free(cpus);
+	json_free(cards);
 	return rc;
 }
 

@@ -71,33 +71,26 @@ static int open_plugin(const char *path, struct err *e)
 
 static int look(struct arena *a, struct err *e)
 {
-	static const char *const folders[] = { "", "../lib/nab", "build/release" };
-	const char *env = getenv("NAB_CUDA_PLUGIN"), *dir;
-	struct str looked = { 0 };
+	const char *env = getenv("NAB_CUDA_PLUGIN"), *dir, *folders[3];
 	char exe[1024];
 	ssize_t n = readlink("/proc/self/exe", exe, sizeof exe - 1);
-	int rc = -1;
 
 	if (env && env[0])
 		return open_plugin(env, e);
 	exe[n > 0 ? n : 0] = 0;
 	dir = path_dir(a, exe);
-	for (size_t i = 0; i < sizeof folders / sizeof *folders; i++) {
-		const char *folder = folders[i][0] ? path_join(a, dir, folders[i]) : dir;
-		const char *path = path_join(a, folder, PLUGIN);
+	folders[0] = dir;
+	folders[1] = path_join(a, path_dir(a, dir), "lib/nab");
+	folders[2] = path_join(a, dir, "build/release");
+	for (int i = 0; i < 3; i++) {
+		const char *path = path_join(a, folders[i], PLUGIN);
 
-		if (file_exists(path)) {
-			rc = open_plugin(path, e);
-			goto out;
-		}
-		str_addf(&looked, "%s%s", i ? ", " : "", folder);
+		if (file_exists(path))
+			return open_plugin(path, e);
 	}
-	ERR(e, ERR_RUNTIME, WHERE,
-	    "no " PLUGIN " in %s (`make` builds it where nvcc is; NAB_CUDA_PLUGIN names another file)",
-	    str_get(&looked));
-out:
-	str_release(&looked);
-	return rc;
+	return ERR(e, ERR_RUNTIME, WHERE,
+		   "no " PLUGIN " in %s, %s or %s: `make` builds it where nvcc is, NAB_CUDA_PLUGIN names it",
+		   folders[0], folders[1], folders[2]);
 }
 
 const struct cuda_plugin *cuda_load(struct err *e)
