@@ -67,7 +67,7 @@ static const char *name_of(const struct compare_row *w, struct arena *a)
 /* reliable: intervals that cover what they say; the others are hollow. */
 static void rows_of(struct figure *f, const struct report *r, const struct compare_row **row, int n, int reliable)
 {
-	double scale = r->classify ? 100 : 1;
+	double scale = r->metric->scale;
 
 	figure_block(f,
 		     reliable ? "change, interval, row, unit" : "the same where the interval is doubtful (few seeds)");

@@ -73,7 +73,7 @@ static void note_value(struct curve_range *r, double v)
 static void model_block(struct figure *f, const struct plot_request *q, const struct report_row *w,
 			struct curve_range *r)
 {
-	double scale = q->report->classify ? 100 : 1;
+	double scale = q->report->metric->scale;
 	const char *label = figure_short(q->report->a, w->label, 28);
 	int epochs = longest(w);
 
@@ -140,7 +140,7 @@ static void script(struct figure *f, const struct plot_request *q, int n, bool s
 		figure_margins(f, 1.9, fmax(r->widest, figure_text_width(band, f->points)) + 2, 0.4, 1.5);
 		figure_key_beside(f);
 	}
-	figure_titles(f, "epoch", q->loss ? "loss" : q->report->classify ? "accuracy, %" : "metric");
+	figure_titles(f, "epoch", q->loss ? "loss" : q->report->metric->axis);
 	str_add(&f->gp, "set key autotitle columnheader\n");
 	str_addf(&f->gp, "set xrange [%g:%g]\n%s", r->epochs > 1 ? 1 : 0.5, r->epochs > 1 ? r->epochs : 1.5,
 		 r->epochs <= 10 ? "set xtics 1\n" : "");

@@ -52,7 +52,7 @@ static int by_size(const void *a, const void *b)
 static void choose(struct sheet *s)
 {
 	const struct plot_request *q = s->q;
-	double scale = q->report->classify ? 100 : 1;
+	double scale = q->report->metric->scale;
 	int n = q->n_rows ? q->n_rows : q->report->n_rows;
 	struct sized *list = ARENA_ARRAY(q->report->a, struct sized, n + 1);
 
@@ -111,7 +111,7 @@ static double size_of(const struct sheet *s, int64_t params)
 
 static void marks(struct figure *f, const struct sheet *s)
 {
-	double scale = s->q->report->classify ? 100 : 1;
+	double scale = s->q->report->metric->scale;
 
 	for (int b = 0; b < 2; b++) {
 		figure_block(f, b ? "baselines: place in cm, size, accuracy, parameters, model"
@@ -168,7 +168,8 @@ static void script(struct figure *f, const struct sheet *s)
 	snprintf(title, sizeof title, "%s; stress %.2f; larger marks: more parameters",
 		 map_metric_titles[s->map->metric], s->map->stress);
 	figure_titles(f, title, NULL);
-	figure_colours(f, s->q->report->classify ? "validation accuracy, %" : "validation metric", s->worst, s->best);
+	figure_colours(f, arena_printf(s->q->report->a, "validation %s", s->q->report->metric->axis), s->worst,
+		       s->best);
 	str_addf(&f->gp,
 		 "unset border\nunset grid\nunset xtics\nunset ytics\n"
 		 "set xrange [0:%g]\nset yrange [0:%g]\n"

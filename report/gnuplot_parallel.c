@@ -182,8 +182,7 @@ static void make_axes(struct bundle *b)
 	row_axis(b, "depth", depth_of, AXIS_WHOLE);
 	row_axis(b, "multiply-adds", macs_of, AXIS_PLAIN);
 	row_axis(b, "parameters", params_of, AXIS_PLAIN);
-	row_axis(b, b->q->report->classify ? "accuracy, %" : "metric", accuracy_of,
-		 b->q->report->classify ? AXIS_SHARE : AXIS_PLAIN);
+	row_axis(b, b->q->report->metric->axis, accuracy_of, b->q->report->classify ? AXIS_SHARE : AXIS_PLAIN);
 }
 
 /* 0 at the lower end, 1 at the upper one. */
@@ -210,7 +209,7 @@ static void line(struct figure *f, const struct bundle *b, int i)
 			continue;
 		figure_value(f, k);
 		figure_value(f, fmin(fmax(y, -0.04), 1.04));
-		figure_value(f, (b->q->report->classify ? 100 : 1) * w->accuracy);
+		figure_value(f, b->q->report->metric->scale * w->accuracy);
 		figure_row(f);
 	}
 	figure_gap(f);
@@ -284,7 +283,7 @@ static void ticks(struct figure *f, const struct bundle *b)
 
 static void script(struct figure *f, const struct bundle *b)
 {
-	double scale = b->q->report->classify ? 100 : 1, low = INFINITY, high = -INFINITY;
+	double scale = b->q->report->metric->scale, low = INFINITY, high = -INFINITY;
 
 	for (int i = 0; i < b->n; i++)
 		if (finished(row_of(b, i))) {
@@ -292,7 +291,7 @@ static void script(struct figure *f, const struct bundle *b)
 			high = fmax(high, scale * row_of(b, i)->accuracy);
 		}
 	figure_margins(f, 0.4, 3, 0.3, 0.3);
-	figure_colours(f, b->q->report->classify ? "validation accuracy, %" : "validation metric", low, high);
+	figure_colours(f, arena_printf(b->q->report->a, "validation %s", b->q->report->metric->axis), low, high);
 	str_addf(&f->gp,
 		 "unset border\nunset grid\nunset xtics\nunset ytics\nunset key\nset style textbox opaque noborder "
 		 "margins 0.3,0.3\n"

@@ -66,7 +66,7 @@ static void collect(struct cloud *c)
 	int n = q->n_rows ? q->n_rows : r->n_ranked;
 	double wide, high;
 
-	c->scale = r->classify ? 100 : 1;
+	c->scale = r->metric->scale;
 	c->p = ARENA_ARRAY(r->a, struct point, n + 1);
 	c->row = ARENA_ARRAY(r->a, const struct report_row *, n + 1);
 	c->x0 = c->y0 = INFINITY;
@@ -190,7 +190,7 @@ static void script(struct figure *f, const struct cloud *c)
 	figure_titles(f, titles[c->q->x],
 		      c->q->report->classify
 			  ? f->width < 10 ? "accuracy, % (95 % interval)" : "validation accuracy, % (95 % interval)"
-			  : "validation metric");
+			  : "validation R2");
 	str_addf(&f->gp, "%sset xrange [%.6g:%.6g]\nset yrange [%.6g:%.6g]\n", c->log ? "set logscale x\n" : "", x.low,
 		 x.high, c->y0, c->y1);
 	figure_ticks(f, "xtics", &x, f->width < 10 ? 5 : 8);

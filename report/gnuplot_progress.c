@@ -74,7 +74,7 @@ static double seconds_of(const struct report_row *w)
 static void candidates(struct figure *f, const struct plot_request *q, const struct report_row **list, int n,
 		       const struct unit *u)
 {
-	double scale = q->report->classify ? 100 : 1, best = (double)NAN, spent = 0;
+	double scale = q->report->metric->scale, best = (double)NAN, spent = 0;
 
 	figure_block(f, "candidate, device time spent, accuracy, best so far, model");
 	for (int i = 0; i < n; i++) {
@@ -99,7 +99,7 @@ static bool baseline(struct figure *f, const struct plot_request *q)
 	figure_block(f, "best baseline: accuracy, model");
 	for (int i = 0; i < r->n_ranked; i++)
 		if (r->rows[i].candidate->origin == ORIGIN_BASELINE && !isnan(r->rows[i].accuracy)) {
-			figure_value(f, (r->classify ? 100 : 1) * r->rows[i].accuracy);
+			figure_value(f, r->metric->scale * r->rows[i].accuracy);
 			figure_field(f, r->rows[i].label);
 			figure_row(f);
 			return true;
@@ -162,7 +162,7 @@ static void script(struct figure *f, const struct plot_request *q, const struct 
 	}
 	first = arrange(f);
 	panel_title(f, "candidate", first.x, first.y);
-	figure_titles(f, NULL, q->report->classify ? "validation accuracy, %" : "validation metric");
+	figure_titles(f, NULL, arena_printf(q->report->a, "validation %s", q->report->metric->axis));
 	str_addf(&f->gp, "set xrange [0:%d]\n", n + 1);
 	panel(f, 1, base);
 	if (f->width < NARROW) {

@@ -13,6 +13,7 @@
 #include "report/canvas.h"
 #include "report/escape.h"
 #include "report/gather.h"
+#include "report/metric.h"
 #include "report/page.h"
 
 #define DASH "\xe2\x80\x93"
@@ -80,6 +81,22 @@ void html_percent(struct str *out, double share)
 {
 	if (!isnan(share))
 		str_addf(out, "%.2f", 100 * share);
+}
+
+void html_metric(struct str *out, const struct metric *m, double v)
+{
+	char buf[METRIC_TEXT];
+
+	str_add(out, metric_number(buf, m, v));
+}
+
+void html_metric_range(struct str *out, const struct metric *m, double low, double high)
+{
+	if (isnan(low))
+		return;
+	html_metric(out, m, low);
+	str_add(out, "\xe2\x80\x93");
+	html_metric(out, m, high);
 }
 
 void html_seconds(struct str *out, double s)

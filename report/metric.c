@@ -9,8 +9,8 @@
 #include "base/mem.h"
 #include "store/store.h"
 
-static const struct metric accuracy = { "accuracy", " %", " points", 100, 2, true };
-static const struct metric determination = { "R2", "", "", 1, 3, false };
+static const struct metric accuracy = { "accuracy", " %", "accuracy, %", " points", 100, 2, true };
+static const struct metric determination = { "R2", "", "R2", "", 1, 3, false };
 
 const struct metric *metric_of_task(enum task task)
 {

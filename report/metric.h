@@ -16,6 +16,7 @@ struct store;
 struct metric {
 	const char *name;   /* "accuracy" or "R2" */
 	const char *unit;   /* behind the number, and in titles behind the name: " %" or "" */
+	const char *axis;   /* title of an axis: "accuracy, %" or "R2" */
 	const char *points; /* behind a difference: " points" or "" */
 	double scale;       /* a stored number times this is what is shown */
 	int digits;

@@ -281,6 +281,7 @@ static void columns(struct str *out, const struct report *r)
 void html_rows(struct str *out, const struct page *p)
 {
 	const struct report *r = p->r;
+	const struct metric *m = r->metric;
 	int first = -1;
 
 	for (int i = 0; i < r->n_rows && first < 0; i++)
@@ -290,6 +291,8 @@ void html_rows(struct str *out, const struct page *p)
 	json_quote(out, r->studies[0].name);
 	str_addf(out, ",\"n\":%d,\"ranked\":%d,\"first\":%d,\"classify\":%s,\"validation\":%lld,", r->n_rows,
 		 r->n_ranked, first, r->classify ? "true" : "false", (long long)r->n_validation);
+	str_addf(out, "\"metric\":{\"name\":\"%s\",\"unit\":\"%s\",\"points\":\"%s\",\"scale\":%g,\"digits\":%d},",
+		 m->name, m->unit, m->points, m->scale, m->digits);
 	names(out, r);
 	str_add(out, ",\n\"rows\":{");
 	columns(out, r);

@@ -67,11 +67,11 @@ static void fill_mark(struct mark *m, const struct report *r, int i, enum plot_x
 	const struct report_row *w = &r->rows[i];
 	bool baseline = w->candidate->origin == ORIGIN_BASELINE;
 	struct str title = { 0 };
-	char params[32];
+	char params[32], text[METRIC_TEXT], interval[METRIC_INTERVAL];
 
-	str_addf(&title, "%s\naccuracy %.2f %%", w->label, 100 * w->accuracy);
+	str_addf(&title, "%s\n%s %s", w->label, r->metric->name, metric_text(text, r->metric, w->accuracy));
 	if (!isnan(w->low))
-		str_addf(&title, " [%.2f, %.2f]", 100 * w->low, 100 * w->high);
+		str_addf(&title, " %s", metric_interval(interval, r->metric, w->low, w->high));
 	str_addf(&title, "\n%s parameters", str_thousands(params, w->params));
 	*m = (struct mark){ .x = x_of(w, x),
 			    .y = w->accuracy,
@@ -132,7 +132,7 @@ struct canvas *plot_merit(const struct report *r, enum plot_x x, double width, d
 							 plot_x_titles[x], c.n_marks, n),
 			     .log = x != PLOT_ORDER,
 			     .unit = x == PLOT_ORDER ? AXIS_WHOLE : AXIS_PLAIN };
-	c.y = (struct axis){ .title = r->classify ? "validation accuracy" : "validation metric",
+	c.y = (struct axis){ .title = arena_printf(r->a, "validation %s", r->metric->name),
 			     .unit = r->classify ? AXIS_SHARE : AXIS_PLAIN };
 	return chart_draw(&c);
 }
@@ -203,7 +203,7 @@ struct canvas *plot_curves(const struct report *r, const struct report_row *w, e
 					.opacity = w->n_runs > 1 ? 0.75 : 1 };
 	}
 	c.n_series = 2 * w->n_runs;
-	c.title = which == CURVE_LOSS ? "Loss" : r->classify ? "Accuracy" : "Metric";
+	c.title = which == CURVE_LOSS ? "Loss" : r->classify ? "Accuracy" : r->metric->name;
 	c.x = (struct axis){
 		.title = "epoch", .unit = AXIS_WHOLE, .low = longest > 1 ? 1 : 0.5, .high = longest > 1 ? longest : 1.5
 	};

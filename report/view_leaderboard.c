@@ -22,6 +22,7 @@ struct head {
 	const char *key, *title, *help;
 	bool number, up; /* up: sorted upward at first */
 	bool fixed;      /* not sorted by */
+	bool metric;     /* in the unit of the report's metric */
 };
 
 static bool any_test(const struct report *r)
@@ -33,22 +34,23 @@ static bool any_test(const struct report *r)
 }
 
 static const struct head heads[] = {
-	{ "rank", "rank", "places it may hold: models whose 95 % intervals overlap are not ordered", false, true,
+	{ "rank", "rank", "places it may hold: models whose 95 % intervals overlap are not ordered", false, true, false,
 	  false },
-	{ "score", "score", "what the study ranks by", true, false, false },
-	{ "label", "model", "", false, true, false },
-	{ "chips", "architecture", "one chip per layer; the legend stands with each model below", false, false, true },
-	{ "accuracy", "accuracy %", "validation, last epoch; mean over seeds", true, false, false },
+	{ "score", "score", "what the study ranks by", true, false, false, false },
+	{ "label", "model", "", false, true, false, false },
+	{ "chips", "architecture", "one chip per layer; the legend stands with each model below", false, false, true,
+	  false },
+	{ "accuracy", "", "validation, last epoch; mean over seeds", true, false, false, true },
 	{ "interval", "95 % interval",
 	  "Wilson's over the examples, widened by the spread between seeds (pooled over all models)", false, false,
+	  true, false },
+	{ "params", "parameters", "trainable numbers", true, true, false, false },
+	{ "macs", "multiply-adds", "per example, forward", true, true, false, false },
+	{ "seconds", "seconds", "of training", true, true, false, false },
+	{ "epochs", "epochs", "completed", true, true, false, false },
+	{ "best", "best epoch", "optimistic: the epoch was chosen by the examples it is judged on", true, false, false,
 	  true },
-	{ "params", "parameters", "trainable numbers", true, true, false },
-	{ "macs", "multiply-adds", "per example, forward", true, true, false },
-	{ "seconds", "seconds", "of training", true, true, false },
-	{ "epochs", "epochs", "completed", true, true, false },
-	{ "best", "best epoch %", "optimistic: the epoch was chosen by the examples it is judged on", true, false,
-	  false },
-	{ "test", "test %", "on the test split, read on purpose", true, false, false },
+	{ "test", "test", "on the test split, read on purpose", true, false, false, true },
 };
 
 static bool has_column(const struct report *r, const struct head *h)
@@ -66,9 +68,10 @@ static void board_head(struct str *out, const struct report *r)
 
 		if (!has_column(r, h))
 			continue;
-		str_addf(out, "<th scope=\"col\" data-%s=\"%s\"%s%s title=\"%s\">%s</th>", h->fixed ? "key" : "sort",
+		str_addf(out, "<th scope=\"col\" data-%s=\"%s\"%s%s title=\"%s\">%s%s</th>", h->fixed ? "key" : "sort",
 			 h->key, h->up ? " data-first=\"up\"" : "", h->number ? " class=\"n\"" : "", h->help,
-			 !r->classify && strcmp(h->key, "accuracy") == 0 ? "metric %" : h->title);
+			 strcmp(h->key, "accuracy") == 0 ? r->metric->name : h->title,
+			 h->metric ? r->metric->unit : "");
 	}
 	str_add(out, "</tr></thead>");
 }
@@ -115,7 +118,7 @@ static void board_chart(struct str *out, const struct report *r, const struct re
 static void board_row(struct str *out, const struct report *r, int i)
 {
 	const struct report_row *w = &r->rows[i];
-	char place[32], params[32], macs[32];
+	char place[32], params[32], macs[32], spread[METRIC_TEXT];
 
 	str_addf(out, "<tr data-row=\"%d\"><td class=\"rank\">%s</td>", i, place_text(place, w, DASH));
 	if (!r->by_accuracy)
@@ -123,24 +126,27 @@ static void board_row(struct str *out, const struct report *r, int i)
 	board_name(out, r, i);
 	board_chart(out, r, w);
 	str_add(out, "<td class=\"n acc\"><b>");
-	html_percent(out, w->accuracy);
+	html_metric(out, r->metric, w->accuracy);
 	str_add(out, "</b>");
 	if (!isnan(w->spread))
-		str_addf(out, "<div class=\"dim\">\xc2\xb1 %.2f</div>", 100 * w->spread);
+		str_addf(out, "<div class=\"dim\">\xc2\xb1 %s</div>", metric_number(spread, r->metric, w->spread));
 	str_add(out, "</td><td class=\"w\">");
 	html_canvas(out, plot_whisker(r, w, 110, 14), NULL);
-	if (!isnan(w->low))
-		str_addf(out, "<div class=\"dim\">%.2f" DASH "%.2f</div>", 100 * w->low, 100 * w->high);
+	if (!isnan(w->low)) {
+		str_add(out, "<div class=\"dim\">");
+		html_metric_range(out, r->metric, w->low, w->high);
+		str_add(out, "</div>");
+	}
 	str_addf(out, "</td><td class=\"n\">%s</td><td class=\"n\">%s</td><td class=\"n\">",
 		 str_thousands(params, w->params), str_thousands(macs, w->macs));
 	if (!isnan(w->seconds))
 		str_addf(out, "%.1f", w->seconds);
 	str_addf(out, "</td><td class=\"n\">%.3g</td><td class=\"n dim\">", w->epochs);
-	html_percent(out, w->best_epoch_accuracy);
+	html_metric(out, r->metric, w->best_epoch_accuracy);
 	str_add(out, "</td>");
 	if (any_test(r)) {
 		str_add(out, "<td class=\"n\">");
-		html_percent(out, w->test_accuracy);
+		html_metric(out, r->metric, w->test_accuracy);
 		str_add(out, "</td>");
 	}
 	str_add(out, "</tr>\n");
@@ -242,11 +248,13 @@ static void heirs(struct str *out, const struct page *p)
 
 	if (!r->n_inherited)
 		return;
-	str_add(out, "<p class=\"sub\">These models start from the "
-		     "weights of a trained model. They are not ranked with those trained from scratch.</p><div "
-		     "class=\"card scroll\"><table><thead><tr><th>model</th><th>architecture</th><th "
-		     "class=\"n\">accuracy %</th><th>95 % interval</th><th class=\"n\">parameters</th><th "
-		     "class=\"n\">multiply-adds</th></tr></thead><tbody>\n");
+	str_addf(
+	    out,
+	    "<p class=\"sub\">These models start from the weights of a trained model. They are not ranked with those "
+	    "trained from scratch.</p><div class=\"card scroll\"><table><thead><tr><th>model</th><th>architecture</th>"
+	    "<th class=\"n\">%s%s</th><th>95 %% interval</th><th class=\"n\">parameters</th><th "
+	    "class=\"n\">multiply-adds</th></tr></thead><tbody>\n",
+	    r->metric->name, r->metric->unit);
 	for (int i = r->n_ranked; i < r->n_rows; i++) {
 		const struct report_row *w = &r->rows[i];
 
@@ -256,10 +264,9 @@ static void heirs(struct str *out, const struct page *p)
 		board_name(out, r, i);
 		board_chart(out, r, w);
 		str_add(out, "<td class=\"n\">");
-		html_percent(out, w->accuracy);
+		html_metric(out, r->metric, w->accuracy);
 		str_add(out, "</td><td>");
-		if (!isnan(w->low))
-			str_addf(out, "%.2f" DASH "%.2f", 100 * w->low, 100 * w->high);
+		html_metric_range(out, r->metric, w->low, w->high);
 		str_addf(out, "</td><td class=\"n\">%s</td><td class=\"n\">%s</td></tr>\n",
 			 str_thousands(params, w->params), str_thousands(macs, w->macs));
 	}

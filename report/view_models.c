@@ -46,16 +46,12 @@ static void add_range(struct str *out, const struct report_row *w)
 static void tiles(struct str *out, const struct report *r, const struct report_row *w)
 {
 	struct str v = { 0 }, d = { 0 };
-	char a[32], b[32];
+	char a[32], b[32], text[METRIC_TEXT];
 
 	str_add(out, "<div class=\"tiles small\">");
-	if (r->classify) {
-		str_addf(&v, "%.2f %%", 100 * w->accuracy);
-		add_range(&d, w);
-	} else {
-		str_addf(&v, "%.4g", w->accuracy);
-	}
-	html_tile(out, r->classify ? "validation accuracy" : "validation metric", str_get(&v), str_get(&d));
+	add_range(&d, w);
+	html_tile(out, arena_printf(r->a, "validation %s", r->metric->name), metric_text(text, r->metric, w->accuracy),
+		  str_get(&d));
 	str_clear(&d);
 	str_addf(&d, "%s bytes in fp32", str_thousands(b, w->weight_bytes));
 	html_tile(out, "parameters", str_thousands(a, w->params), str_get(&d));
@@ -67,10 +63,8 @@ static void tiles(struct str *out, const struct report *r, const struct report_r
 	html_seconds(&v, w->seconds);
 	str_addf(&d, "%.3g epochs%s", w->epochs, w->n_done > 1 ? ", mean over seeds" : "");
 	html_tile(out, "training", str_get(&v), str_get(&d));
-	str_clear(&v);
-	str_addf(&v, r->classify ? "%.2f %%" : "%.4g", (r->classify ? 100 : 1) * w->best_epoch_accuracy);
-	html_tile(out, "best epoch", isnan(w->best_epoch_accuracy) ? "\xe2\x80\x93" : str_get(&v),
-		  "optimistic: chosen afterwards");
+	metric_text(text, r->metric, w->best_epoch_accuracy);
+	html_tile(out, "best epoch", text[0] ? text : "\xe2\x80\x93", "optimistic: chosen afterwards");
 	str_add(out, "</div>");
 	str_release(&v);
 	str_release(&d);
@@ -191,13 +185,15 @@ static void layers(struct str *out, const struct report_row *w)
 	str_add(out, "</details>");
 }
 
-static void runs(struct str *out, const struct report_row *w)
+static void runs(struct str *out, const struct metric *m, const struct report_row *w)
 {
-	str_add(out, "<details><summary>Runs and recipe</summary><div class=\"scroll\"><table class=\"layers\"><thead>"
-		     "<tr><th>run</th><th class=\"n\">seed</th><th>status</th><th class=\"n\">score</th>"
-		     "<th class=\"n\">train %</th><th class=\"n\">validation %</th><th class=\"n\">epochs</th>"
-		     "<th class=\"n\">best epoch</th><th class=\"n\">seconds</th><th class=\"n\">attempts</th></tr>"
-		     "</thead><tbody>");
+	str_addf(out,
+		 "<details><summary>Runs and recipe</summary><div class=\"scroll\"><table class=\"layers\"><thead>"
+		 "<tr><th>run</th><th class=\"n\">seed</th><th>status</th><th class=\"n\">score</th>"
+		 "<th class=\"n\">train%s</th><th class=\"n\">validation%s</th><th class=\"n\">epochs</th>"
+		 "<th class=\"n\">best epoch</th><th class=\"n\">seconds</th><th class=\"n\">attempts</th></tr>"
+		 "</thead><tbody>",
+		 m->unit, m->unit);
 	for (int i = 0; i < w->n_runs; i++) {
 		const struct store_item *t = &w->runs[i].item;
 		bool done = t->run.state == STATE_DONE;
@@ -208,9 +204,9 @@ static void runs(struct str *out, const struct report_row *w)
 		if (done)
 			str_addf(out, "%.4f", t->result.score);
 		str_add(out, "</td><td class=\"n\">");
-		html_percent(out, done ? t->result.train_accuracy : (double)NAN);
+		html_metric(out, m, done ? t->result.train_accuracy : (double)NAN);
 		str_add(out, "</td><td class=\"n\">");
-		html_percent(out, done ? t->result.val_accuracy : (double)NAN);
+		html_metric(out, m, done ? t->result.val_accuracy : (double)NAN);
 		str_addf(out, "</td><td class=\"n\">%d</td><td class=\"n\">%d</td><td class=\"n\">", t->result.epochs,
 			 t->result.best_epoch);
 		if (!isnan(t->result.seconds))
@@ -240,7 +236,7 @@ static void model(struct str *out, const struct report *r, int row)
 	curves(out, r, w);
 	findings(out, w);
 	layers(out, w);
-	runs(out, w);
+	runs(out, r->metric, w);
 	str_add(out, "</article>\n");
 }
 

@@ -42,7 +42,9 @@ static const struct report_row *smallest_equal(const struct report *r, int *n)
 
 static void lead_accuracy(struct str *out, const struct report *r, const struct report_row *w)
 {
-	str_addf(out, r->classify ? "%.2f %%" : "%.4g", (r->classify ? 100 : 1) * w->accuracy);
+	char text[METRIC_TEXT];
+
+	str_add(out, metric_text(text, r->metric, w->accuracy));
 }
 
 static void lead(struct str *out, const struct report *r)
@@ -87,15 +89,14 @@ static void tiles(struct str *out, const struct report *r)
 {
 	const struct report_row *best = r->n_ranked ? &r->rows[0] : NULL;
 	struct str v = { 0 }, d = { 0 };
-	char buf[32];
+	char buf[32], text[METRIC_TEXT];
 
 	str_add(out, "<div class=\"tiles\">");
 	if (best) {
-		str_addf(&v, r->classify ? "%.2f %%" : "%.4g", (r->classify ? 100 : 1) * best->accuracy);
 		if (!isnan(best->low))
 			str_addf(&d, "95 %% interval %.2f " DASH " %.2f", 100 * best->low, 100 * best->high);
-		html_tile(out, r->classify ? "best validation accuracy" : "best validation metric", str_get(&v),
-			  str_get(&d));
+		html_tile(out, arena_printf(r->a, "best validation %s", r->metric->name),
+			  metric_text(text, r->metric, best->accuracy), str_get(&d));
 	}
 	str_clear(&v);
 	str_clear(&d);

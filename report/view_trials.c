@@ -52,13 +52,15 @@ static void effect(struct str *out, const struct compare_row *w, double reach, s
 	html_canvas(out, c, NULL);
 }
 
-/* "+0.52" with the sign that is read as one, in points of a per cent. */
-static void points(struct str *out, double v)
+/* "+0.52" with the sign that is read as one. */
+static void points(struct str *out, const struct metric *m, double v)
 {
-	str_addf(out, "%s%.2f", v < 0 ? MINUS : "+", 100 * fabs(v));
+	str_add(out, v < 0 ? MINUS : "+");
+	html_metric(out, m, fabs(v));
 }
 
-static void delta_cells(struct str *out, const struct compare_row *w, double reach, struct arena *a)
+static void delta_cells(struct str *out, const struct metric *m, const struct compare_row *w, double reach,
+			struct arena *a)
 {
 	if (isnan(w->effect.mean)) {
 		str_add(out, "<td></td><td></td><td></td><td></td>");
@@ -66,11 +68,11 @@ static void delta_cells(struct str *out, const struct compare_row *w, double rea
 	}
 	str_addf(out, "<td class=\"n\"><span class=\"delta %s%s\">%s ", w->effect.mean > 0 ? "good" : "worse",
 		 sure(w) ? " sure" : "", w->effect.mean < 0 ? "\xe2\x96\xbc" : "\xe2\x96\xb2");
-	points(out, w->effect.mean);
+	points(out, m, w->effect.mean);
 	str_add(out, "</span></td><td class=\"n\">");
-	points(out, w->effect.low);
+	points(out, m, w->effect.low);
 	str_add(out, " to ");
-	points(out, w->effect.high);
+	points(out, m, w->effect.high);
 	str_add(out, "</td><td>");
 	effect(out, w, reach, a);
 	str_add(out, "</td><td class=\"n\">");
@@ -119,11 +121,14 @@ static void row(struct str *out, const struct comparison *c, int i, double reach
 	str_add(out, "<div class=\"dim\">");
 	html_text(out, i == 0 ? "the parent" : w->change ? w->change : w->control_of ? w->control_of : "");
 	str_add(out, "</div></td><td class=\"n\">");
-	html_percent(out, w->accuracy);
-	if (!isnan(w->low))
-		str_addf(out, "<div class=\"dim\">%.2f" DASH "%.2f</div>", 100 * w->low, 100 * w->high);
+	html_metric(out, c->metric, w->accuracy);
+	if (!isnan(w->low)) {
+		str_add(out, "<div class=\"dim\">");
+		html_metric_range(out, c->metric, w->low, w->high);
+		str_add(out, "</div>");
+	}
 	str_add(out, "</td>");
-	delta_cells(out, w, reach, a);
+	delta_cells(out, c->metric, w, reach, a);
 	params_cell(out, w, &c->rows[0]);
 	str_addf(out, "<td class=\"n\">%d</td><td class=\"reason\">", w->n_done);
 	if (w->n_done < w->n_runs || !w->n_done)
@@ -157,12 +162,14 @@ static void trial(struct str *out, const struct trial *t, struct arena *a)
 	html_text(out, t->c->title);
 	str_add(out, "</h3><div class=\"card scroll\" tabindex=\"0\" role=\"region\" aria-label=\"");
 	html_text(out, t->c->title);
-	str_add(out, "\"><table class=\"trial\"><thead><tr><th scope=\"col\">model</th><th scope=\"col\" "
-		     "class=\"n\">accuracy %</th><th scope=\"col\" class=\"n\">difference</th><th scope=\"col\" "
-		     "class=\"n\">95 % interval</th><th scope=\"col\"><span class=\"sr\">interval, drawn</span></th>"
-		     "<th scope=\"col\" class=\"n\" title=\"adjusted for the number of rows (Holm)\">p</th><th "
-		     "scope=\"col\" class=\"n\">parameters</th><th scope=\"col\" class=\"n\">seeds</th><th "
-		     "scope=\"col\"></th></tr></thead><tbody>\n");
+	str_addf(out,
+		 "\"><table class=\"trial\"><thead><tr><th scope=\"col\">model</th><th scope=\"col\" "
+		 "class=\"n\">%s%s</th><th scope=\"col\" class=\"n\">difference</th><th scope=\"col\" "
+		 "class=\"n\">95 %% interval</th><th scope=\"col\"><span class=\"sr\">interval, drawn</span></th>"
+		 "<th scope=\"col\" class=\"n\" title=\"adjusted for the number of rows (Holm)\">p</th><th "
+		 "scope=\"col\" class=\"n\">parameters</th><th scope=\"col\" class=\"n\">seeds</th><th "
+		 "scope=\"col\"></th></tr></thead><tbody>\n",
+		 t->c->metric->name, t->c->metric->unit);
 	for (int i = 0; i < t->c->n_rows; i++)
 		row(out, t->c, i, reach, a);
 	str_add(out, "</tbody></table></div>");
@@ -178,9 +185,11 @@ static void trials(struct str *out, const struct page *p)
 {
 	if (!p->n_trials)
 		return;
-	str_add(out,
-		"<p class=\"sub\">Against the parent, in points of accuracy, paired by seed and example. Filled: told "
-		"apart from the parent (p below 0.05 after correction for the number of rows); open: not.</p>");
+	str_addf(out,
+		 "<p class=\"sub\">Against the parent, in %s, paired by seed and example. Filled: told apart from the "
+		 "parent "
+		 "(p below 0.05 after correction for the number of rows); open: not.</p>",
+		 p->r->metric->share ? "points of accuracy" : p->r->metric->name);
 	for (int i = 0; i < p->n_trials; i++)
 		trial(out, &p->trials[i], p->a);
 }

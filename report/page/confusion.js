@@ -201,7 +201,7 @@ nab.confusion = (function () {
 	function row(d) {
 		var v = d[how.measure], n = how.measure === "recall" ? d.n : d.said, w = known(v) && how.measure !== "f1" ? nab.wilson(v * n, n) : [null, null];
 		var few = d.n < how.least, title = percent(v) + " %" + (known(w[0]) ? ", 95 % interval " + percent(w[0]) + " to " + percent(w[1]) : "");
-		var cell = function (x) { return make("td", { class: "n" }, known(x) ? (100 * x).toFixed(1) : "\u2013"); };
+		var cell = function (x) { return make("td", { class: "n" }, known(x) ? nab.format.fixed(100 * x, 1) : "\u2013"); };
 		return make("tr", { class: few ? "few" : null, "data-class": d.c }, make("th", { scope: "row", title: name(d.c) }, make("span", { class: "cut" }, name(d.c)), few ? make("span", { class: "badge" }, "few") : null),
 			make("td", { class: "wide" }, bar(v, w[0], w[1], title)), cell(d.recall), cell(d.precision), cell(d.f1), make("td", { class: "n" }, nab.format.whole(d.n)));
 	}

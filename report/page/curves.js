@@ -6,10 +6,10 @@
  */
 nab.curves = (function () {
 	"use strict";
-	var make = nab.make, svg = nab.svg, known = nab.known;
+	var make = nab.make, svg = nab.svg, known = nab.known, plot = nab.plot;
 	var how = { x: "epoch", smooth: 0, log: false, trim: false, train: true, valid: true };
 	var metrics = {
-		accuracy: { title: nab.data.classify ? "Accuracy" : "Metric", train: "ta", valid: "va", percent: nab.data.classify },
+		accuracy: { title: nab.data.classify ? "Accuracy" : nab.data.metric.name, train: "ta", valid: "va", judged: true, percent: nab.data.classify },
 		loss: { title: "Loss", train: "tl", valid: "vl", log: true },
 		rate: { title: "Learning rate", valid: "rate", log: true },
 		grad: { title: "Gradient norm", valid: "grad", log: true }
@@ -58,36 +58,17 @@ nab.curves = (function () {
 	}
 
 	/* ---- axes ---- */
-	function nice(span, parts) {
-		var raw = span / parts, ten = Math.pow(10, Math.floor(Math.log10(raw))), f = raw / ten;
-		return (f < 1.5 ? 1 : f < 3.5 ? 2 : f < 7.5 ? 5 : 10) * ten;
-	}
-	function ticks(lo, hi, parts) {
-		var step = nice(hi - lo, parts), out = [];
-		for (var k = Math.ceil(lo / step - 1e-9); k * step <= hi + step * 1e-9; k++) out.push(k * step);
-		return out;
-	}
-	function logTicks(lo, hi) {
-		var out = [], some = Math.log10(hi / lo);
-		for (var e = Math.floor(Math.log10(lo)); e <= Math.ceil(Math.log10(hi)); e++)
-			(some > 2.5 ? [1] : some > 1.2 ? [1, 3] : [1, 1.5, 2, 3, 5, 7]).forEach(function (f) {
-				var v = f * Math.pow(10, e);
-				if (v >= lo * 0.999 && v <= hi * 1.001) out.push(v);
-			});
-		return out.length > 1 ? out : ticks(lo, hi, 4);
-	}
 	function text(v, percent) {
-		if (percent) return +(100 * v).toPrecision(5) + " %";
+		if (percent) return nab.format.round(100 * v, 5) + " %";
 		var a = Math.abs(v);
-		return a !== 0 && (a < 1e-3 || a >= 1e5) ? (+v.toPrecision(5)).toExponential().replace("e+", "e") : String(+v.toPrecision(5));
+		return a !== 0 && (a < 1e-3 || a >= 1e5) ? (+v.toPrecision(5)).toExponential().replace("e+", "e") : nab.format.round(v, 5);
 	}
 	function range(values, log, trim) {
 		var v = values.filter(function (y) { return known(y) && isFinite(y) && (!log || y > 0); }).sort(function (a, b) { return a - b; });
 		if (!v.length) return null;
 		var at = function (q) { return v[Math.round(q * (v.length - 1))]; }, lo = trim ? at(0.05) : v[0], hi = trim ? at(0.95) : v[v.length - 1];
-		if (log) return hi > lo ? [lo / Math.pow(hi / lo, 0.04), hi * Math.pow(hi / lo, 0.04)] : [lo / 1.5, hi * 1.5];
-		var pad = hi > lo ? 0.05 * (hi - lo) : Math.abs(hi) * 0.1 || 1;
-		return [lo - pad < 0 && lo >= 0 ? 0 : lo - pad, hi + pad];
+		var wide = plot.range([lo, hi], log, log ? 0.04 : 0.05);
+		return [wide[0] < 0 && lo >= 0 ? 0 : wide[0], wide[1]];
 	}
 
 	/* ---- one chart ---- */
@@ -100,18 +81,16 @@ nab.curves = (function () {
 		if (!ys || !xs.length) { box.appendChild(make("p", { class: "note" }, "Not recorded.")); return box; }
 		var x0 = o.x === "epoch" ? Math.min.apply(null, xs) : 0, x1 = Math.max.apply(null, xs);
 		if (x1 <= x0) { x0 -= 0.5; x1 += 0.5; }
-		var X = function (v) { return L + (v - x0) / (x1 - x0) * (W - L - R); };
-		var Y = function (v) {
-			var f = log ? Math.log(v / ys[0]) / Math.log(ys[1] / ys[0]) : (v - ys[0]) / (ys[1] - ys[0]);
-			return Math.max(-H, Math.min(2 * H, H - B - f * (H - B - T)));
-		};
+		var x = plot.axis({ low: x0, high: x1, whole: o.x !== "time" }), y = plot.axis({ low: ys[0], high: ys[1], log: log });
+		var X = function (v) { return L + x.at(v) * (W - L - R); };
+		var Y = function (v) { return Math.max(-H, Math.min(2 * H, H - B - y.at(v) * (H - B - T))); };
 		var s = svg("svg", { viewBox: "0 0 " + W + " " + H, role: "img", "aria-label": describe(d, all, o) });
 		s.appendChild(svg("clipPath", { id: id }, svg("rect", { x: L - 4, y: T - 4, width: W - L - R + 8, height: H - B - T + 8 })));
-		(log ? logTicks(ys[0], ys[1]) : ticks(ys[0], ys[1], 4)).forEach(function (v) {
+		y.ticks(5).forEach(function (v) {
 			s.append(svg("line", { x1: L, x2: W - R, y1: Y(v), y2: Y(v), class: "s-grid" }),
 				svg("text", { x: L - 7, y: Y(v) + 3.5, "text-anchor": "end", class: "f-muted" }, text(v, d.percent)));
 		});
-		ticks(x0, x1, 7).filter(function (v) { return o.x === "time" || v === Math.round(v); }).forEach(function (v) {
+		x.ticks(9).forEach(function (v) {
 			s.appendChild(svg("text", { x: X(v), y: H - B + 15, "text-anchor": "middle", class: "f-muted" }, nab.format.short(v)));
 		});
 		s.appendChild(svg("text", { x: (L + W - R) / 2, y: H - 4, "text-anchor": "middle", class: "f-muted" }, names[o.x]));
@@ -127,11 +106,8 @@ nab.curves = (function () {
 		return box;
 	}
 	function path(points, X, Y, log) {
-		var d = "";
-		points.forEach(function (p) {
-			if (known(p[0]) && known(p[1]) && (!log || p[1] > 0)) d += (d ? "L" : "M") + X(p[0]).toFixed(1) + " " + Y(p[1]).toFixed(1);
-		});
-		return d;
+		return plot.path(points.filter(function (p) { return known(p[0]) && known(p[1]) && (!log || p[1] > 0); })
+			.map(function (p) { return [X(p[0]), Y(p[1])]; }));
 	}
 	function draw(g, part, list, mean, X, Y, log) {
 		var xy = function (key) { return function (p) { return [p.x, p[key]]; }; };
@@ -170,10 +146,9 @@ nab.curves = (function () {
 			line.setAttribute("visibility", "visible");
 			said.textContent = "epoch " + both[best].epoch + ["train", "valid"].map(function (part) {
 				var p = (parts[part] || []).filter(function (q) { return q.epoch === both[best].epoch; })[0];
-				return p ? ", " + (!parts.train ? "" : part === "train" ? "training " : "validation ") + text4(p.y, d.percent) : "";
+				return p ? ", " + (!parts.train ? "" : part === "train" ? "training " : "validation ") + (d.judged ? nab.format.metric(p.y) : nab.format.round(p.y, 4)) : "";
 			}).join("");
 		}
-		function text4(v, percent) { return percent ? (100 * v).toFixed(2) + " %" : String(+v.toPrecision(4)); }
 		s.addEventListener("pointermove", show);
 		s.addEventListener("pointerleave", function () { line.setAttribute("visibility", "hidden"); said.textContent = ""; });
 	}

@@ -2,11 +2,10 @@
  * between them side by side: charts on one scale, numbers against the first, learning curves, classes, commands. */
 nab.view("drawer", function (section, data) {
 	"use strict";
-	var make = nab.make, svg = nab.svg, rows = nab.rows, f = nab.format, known = nab.known, plot = nab.plot, share = nab.data.classify;
+	var make = nab.make, svg = nab.svg, rows = nab.rows, f = nab.format, known = nab.known, plot = nab.plot, share = nab.data.classify, judged = nab.value, metric = nab.data.metric.name;
 	var MOST = 8, curve = { what: "accuracy", train: false }, classes = "given";
-	var keys = [["accuracy", "accuracy", -1], ["params", "parameters", 1], ["macs", "multiply-adds", 1], ["seconds", "training time", 1], ["epochs", "epochs", 1], ["label", "name", 1]];
+	var keys = [["accuracy", metric, -1], ["params", "parameters", 1], ["macs", "multiply-adds", 1], ["seconds", "training time", 1], ["epochs", "epochs", 1], ["label", "name", 1]];
 
-	function judged(row) { var v = nab.judge(row); return v ? v.value : null; }
 	function swatch(k) { return make("i", { class: "swatch-" + k % 8, "aria-hidden": "true" }); }
 	function compared() { return nab.state.pinned.slice(0, MOST); }
 
@@ -35,7 +34,7 @@ nab.view("drawer", function (section, data) {
 				make("span", { class: "tools noprint" }, tool("\u2190", "move left", function () { move(row, -1); }, k === 0), tool("\u2192", "move right", function () { move(row, 1); }, k === nab.state.pinned.length - 1),
 					tool("\u00d7", "unpin", function () { nab.pin(row); }))),
 			nab.chips(row),
-			make("div", { class: "two-numbers" }, make("b", v ? plot.value(v.value) : "no result"), make("span", { class: "dim" }, f.short(rows.params[row]) + " parameters")));
+			make("div", { class: "two-numbers" }, make("b", v ? f.metric(v.value) : "no result"), make("span", { class: "dim" }, f.short(rows.params[row]) + " parameters")));
 	}
 	function grab(e) { /* the card follows the pointer from place to place; the new order counts when it is let go */
 		var li = e.currentTarget.closest("li");
@@ -71,22 +70,23 @@ nab.view("drawer", function (section, data) {
 		function add(title, value, show, better, relative) {
 			if (list.some(function (row) { return known(value(row)); })) all.push({ title: title, value: value, show: show, better: better, relative: relative });
 		}
-		function column(key) { return function (row) { return rows[key][row]; }; }
-		function times(v) { return v < 1 ? +(1000 * v).toPrecision(3) + " ms" : f.seconds(v); }
-		add((share ? "accuracy" : "metric") + (nab.selective() ? " on " + nab.judgedBy() : ""), judged, plot.value, 1);
-		if (nab.selective()) add("accuracy on all examples", column("accuracy"), plot.value, 1);
-		add("training " + (share ? "accuracy" : "metric"), column("train"), plot.value, 1);
-		add("best epoch (optimistic)", column("best"), plot.value, 1);
-		add("test " + (share ? "accuracy" : "metric"), column("test"), plot.value, 1);
-		if (rows.score.some(function (s, row) { return known(s) && Math.abs(s - rows.accuracy[row]) > 1e-9; })) add("score", column("score"), function (v) { return String(+v.toPrecision(4)); }, 1, true);
-		add("validation loss", column("loss"), function (v) { return v.toFixed(4); }, -1, true);
+		var column = nab.column;
+		function times(v) { return v < 1 ? f.round(1000 * v, 3) + " ms" : f.seconds(v); }
+		function digits(n) { return function (v) { return f.round(v, n); }; }
+		add(metric + (nab.selective() ? " on " + nab.judgedBy() : ""), judged, f.metric, 1);
+		if (nab.selective()) add(metric + " on all examples", column("accuracy"), f.metric, 1);
+		add("training " + metric, column("train"), f.metric, 1);
+		add("best epoch (optimistic)", column("best"), f.metric, 1);
+		add("test " + metric, column("test"), f.metric, 1);
+		if (rows.score.some(function (s, row) { return known(s) && Math.abs(s - rows.accuracy[row]) > 1e-9; })) add("score", column("score"), digits(4), 1, true);
+		add("validation loss", column("loss"), function (v) { return f.fixed(v, 4); }, -1, true);
 		add("parameters", column("params"), f.whole, -1, true);
 		add("multiply-adds", column("macs"), f.whole, -1, true);
 		add("weights, bytes", column("bytes"), f.whole, -1, true);
 		add("training time", column("seconds"), f.seconds, -1, true);
 		add("forward time per example", column("forward"), times, -1, true);
 		add("backward time per example", column("backward"), times, -1, true);
-		add("epochs", column("epochs"), function (v) { return String(+v.toPrecision(3)); }, 0, true);
+		add("epochs", column("epochs"), digits(3), 0, true);
 		add("depth", column("depth"), f.whole, 0, true);
 		add("layers", column("layers"), f.whole, 0, true);
 		add("seeds", column("seeds"), f.whole, 0, true);
@@ -98,9 +98,9 @@ nab.view("drawer", function (section, data) {
 		d = b - a;
 		if (m.relative) {
 			if (!d) return make("span", { class: "delta dim" }, "=");
-			text = a ? (d > 0 ? "+" : "\u2212") + (Math.abs(d / a) >= 9.995 ? (Math.abs(b / a)).toPrecision(3) + "\u00d7" : +(100 * Math.abs(d / a)).toPrecision(3) + " %") : "";
+			text = a ? f.signed(d, function (x) { return Math.abs(x / a) >= 9.995 ? Math.abs(b / a).toPrecision(3) + "\u00d7" : f.round(100 * Math.abs(x / a), 3) + " %"; }) : "";
 			if (a && d > 0 && d / a >= 9.995) text = "\u00d7 " + (b / a).toPrecision(3);
-		} else text = (d >= 0 ? "+" : "\u2212") + (share ? (100 * Math.abs(d)).toFixed(2) : +Math.abs(d).toPrecision(3));
+		} else text = f.signed(d, f.bare);
 		if (same) text += " \u2248";
 		return make("span", { class: "delta " + (!m.better || !d ? "dim" : d * m.better > 0 ? "good" : "worse"), title: same ? "the 95 % intervals overlap: the difference may be chance" : null }, text);
 	}
@@ -115,7 +115,7 @@ nab.view("drawer", function (section, data) {
 				var v = m.value(row), j = k === 0 && nab.judge(row), same = k === 0 && overlap(row, first);
 				some = some || same;
 				return make("td", { class: "n" }, known(v) ? m.show(v) : "\u2013", difference(m, row, first, same),
-					j && known(j.low) ? make("div", { class: "dim" }, plot.value(j.low) + " \u2013 " + plot.value(j.high)) : null);
+					j && known(j.low) ? make("div", { class: "dim" }, f.metric(j.low) + " \u2013 " + f.metric(j.high)) : null);
 			})));
 		});
 		Object.keys(rows.hyper || {}).forEach(function (key) {
@@ -171,7 +171,7 @@ nab.view("drawer", function (section, data) {
 		x.ticks(12).forEach(function (v) { s.appendChild(svg("text", { x: X(v), y: H - B + 18, "text-anchor": "middle", class: "f-muted" }, x.text(v))); });
 		s.appendChild(svg("text", { x: (L + W - R) / 2, y: H - 4, "text-anchor": "middle", class: "f-muted" }, "epoch"));
 		lines.forEach(function (l) {
-			s.appendChild(svg("path", { d: l.points.map(function (p, k) { return (k ? "L" : "M") + X(p[0]).toFixed(1) + " " + Y(p[1]).toFixed(1); }).join(""), class: "s-line-" + l.k % 8 + (l.train ? " train" : ""), fill: "none", "stroke-width": l.train ? 1.2 : 2.2, "stroke-linejoin": "round" }));
+			s.appendChild(svg("path", { d: plot.path(l.points.map(function (p) { return [X(p[0]), Y(p[1])]; })), class: "s-line-" + l.k % 8 + (l.train ? " train" : ""), fill: "none", "stroke-width": l.train ? 1.2 : 2.2, "stroke-linejoin": "round" }));
 			if (l.points.length === 1) s.appendChild(svg("circle", { cx: X(l.points[0][0]), cy: Y(l.points[0][1]), r: 3, class: "f-line-" + l.k % 8 }));
 			if (!l.train) ends.push({ l: l, x: X(l.points[l.points.length - 1][0]), y: Y(l.points[l.points.length - 1][1]) });
 		});
@@ -179,12 +179,12 @@ nab.view("drawer", function (section, data) {
 			var name = rows.label[e.l.row];
 			e.at = Math.max(e.y, k ? ends[k - 1].at + 15 : T + 4);
 			s.append(svg("line", { x1: e.x + 2, y1: e.y, x2: W - R + 10, y2: e.at, class: "s-line-" + e.l.k % 8, "stroke-width": 0.8, opacity: 0.6 }),
-				svg("text", { x: W - R + 14, y: e.at + 4, class: "f-text" }, name.length > 20 ? name.slice(0, 19) + "\u2026" : name));
+				svg("text", { x: W - R + 14, y: e.at + 4, class: "f-text" }, f.cut(name, 20)));
 		});
 		return s;
 	}
 	function curvePart(list) {
-		var box = make("div"), what = make("select", { "aria-label": "what the curves show" }, make("option", { value: "accuracy" }, share ? "accuracy" : "metric"), make("option", { value: "loss" }, "loss"));
+		var box = make("div"), what = make("select", { "aria-label": "what the curves show" }, make("option", { value: "accuracy" }, metric), make("option", { value: "loss" }, "loss"));
 		var train = make("input", { type: "checkbox" });
 		function draw() { var c = curves(list); box.replaceChildren(c || make("p", { class: "note" }, "No learning curves of these models are on the page; --top keeps those of more models.")); }
 		what.value = curve.what;
@@ -223,9 +223,8 @@ nab.view("drawer", function (section, data) {
 	}
 
 	/* ---- commands ---- */
-	function quote(text) { return /^[A-Za-z0-9_.\/-]+$/.test(text) ? text : "'" + text.replace(/'/g, "'\\''") + "'"; }
 	function commands(list) {
-		var store = data.store ? " --store " + quote(data.store) : "", ids = list.map(function (row) { return data.run[row]; }), out = [];
+		var store = data.store ? " --store " + nab.quote(data.store) : "", ids = list.map(function (row) { return data.run[row]; }), out = [];
 		if (list.length > 1) out.push("nab compare " + ids.join(" ") + store, "nab diff " + ids[0] + " " + ids[1] + store);
 		list.forEach(function (row, k) { out.push("nab export " + ids[k] + store + " --to pytorch -o run-" + ids[k]); });
 		return out;

@@ -28,7 +28,7 @@ nab.examples = (function () {
 	}
 	function name(c) { return nab.data.classes[c] || (nab.data.classes[c] === "" ? "(empty)" : "class " + c); }
 
-	function brief(c) { var s = name(c); return s.length > 48 ? s.slice(0, 47) + "\u2026" : s; }
+	function brief(c) { return nab.format.cut(name(c), 48); }
 
 	/* A sheet is decoded when the first of its pictures is asked for. */
 	function sheet(k, use) {

@@ -3,7 +3,7 @@
  */
 nab.view("handcraft", function (section, data) {
 	"use strict";
-	var make = nab.make, edits = nabEdits, engine = null, layers = [], kinds = {}, blocks = {}, view = {}, drag = null, opened = false, waiting = null;
+	var make = nab.make, quote = nab.quote, edits = nabEdits, engine = null, layers = [], kinds = {}, blocks = {}, view = {}, drag = null, opened = false, waiting = null;
 	var place = "nab handcraft " + nab.data.key;
 	/* doc: the model. log: what was done to the template, { words, edits (of nab edit) or null, key }. */
 	var s = { doc: null, template: null, log: [], past: [], future: [], sel: "", marked: {}, open: {}, alone: {}, gap: null,
@@ -530,7 +530,7 @@ nab.view("handcraft", function (section, data) {
 
 	/* ---- the rest ---- */
 	function tile(key, value, old, good) {
-		var d = !nab.known(old) || !nab.known(value) || old === value ? "" : (value > old ? "+" : "\u2212") + nab.format.short(Math.abs(value - old));
+		var d = !nab.known(old) || !nab.known(value) || old === value ? "" : nab.format.signed(value - old, nab.format.short);
 		return make("div", { class: "tile card" }, make("div", { class: "k" }, key), make("div", { class: "v" }, nab.known(value) ? nab.format.short(value) : "\u2013"),
 			make("div", { class: "d" + (d ? (value < old) === good ? " less" : " more" : "") }, d || "\u00a0", d ? " to the template" : ""));
 	}
@@ -601,7 +601,6 @@ nab.view("handcraft", function (section, data) {
 	}
 	function json() { return s.result.whole && s.result.ok ? s.result.text : JSON.stringify(s.doc, null, 2) + "\n"; }
 	function file() { return (String(s.doc.name || "handmade").replace(/[^A-Za-z0-9_-]+/g, "-").replace(/^-+|-+$/g, "") || "handmade") + ".json"; }
-	function quote(t) { return /^[A-Za-z0-9_.,:=\/+-]+$/.test(t) ? t : "'" + t.replace(/'/g, "'\\''") + "'"; }
 	function flags(e) {
 		var op = Object.keys(e)[0], out = op === "set" || op === "insert" ? "" : "--" + op + " " + quote(e[op]);
 		if (op === "insert") out = "--insert " + quote(JSON.stringify(e.insert));
@@ -821,7 +820,7 @@ nab.view("handcraft", function (section, data) {
 		view.from = make("select", { id: "hc-from", on: { change: function (e) { start(e.target.value === "" ? blank() : fromRow(+e.target.value)); } } },
 			make("option", { value: "" }, "a blank page"),
 			make("optgroup", { label: "models of this report" }, Object.keys(data.of).map(function (r) {
-				return make("option", { value: r }, nab.rows.label[r] + (nab.known(nab.rows.accuracy[r]) && nab.data.classify ? "  " + nab.format.percent(nab.rows.accuracy[r]) + " %" : ""));
+				return make("option", { value: r }, nab.rows.label[r] + (nab.known(nab.rows.accuracy[r]) ? "  " + nab.format.metric(nab.rows.accuracy[r]) : ""));
 			})));
 		view.undo = button("undo", undo, { title: "Ctrl+Z" });
 		view.redo = button("redo", redo, { title: "Ctrl+Y" });

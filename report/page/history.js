@@ -9,21 +9,20 @@ nab.view("history", function (section, data) {
 
 	function day(t) { return known(t) ? new Date(1000 * t).toISOString().slice(0, 19).replace("T", " ") : "\u2013"; }
 	function curve(text) {
-		var e = nab.svg("svg", { width: 90, height: 24, viewBox: "0 0 90 24", role: "img", "aria-label": "validation loss over the epochs" }), d = "", last = null;
+		var e = nab.svg("svg", { width: 90, height: 24, viewBox: "0 0 90 24", role: "img", "aria-label": "validation loss over the epochs" }), points = [], last;
 		text.split("").forEach(function (c, i) {
 			var x = 2 + (text.length > 1 ? 86 * i / (text.length - 1) : 43), y = 22 - 20 * LETTERS.indexOf(c) / 63;
-			if (c === "-") return;
-			d += (d ? "L" : "M") + x.toFixed(1) + " " + y.toFixed(1);
-			last = [x, y];
+			if (c !== "-") points.push([x, y]);
 		});
-		if (d) e.append(nab.svg("path", { d: d, fill: "none", class: "s-line-0", "stroke-width": 1.5 }));
+		last = points[points.length - 1];
+		if (last) e.append(nab.svg("path", { d: nab.plot.path(points), fill: "none", class: "s-line-0", "stroke-width": 1.5 }));
 		if (last) e.append(nab.svg("circle", { cx: last[0], cy: last[1], r: 2, class: "f-line-0" }));
-		return d ? e : null;
+		return last ? e : null;
 	}
 	/* What is better is green and says so by its sign and an arrow, too. */
-	function delta(v, text, better) {
+	function delta(v, show, better) {
 		if (!known(v) || !v) return null;
-		return make("div", { class: "delta " + (better ? "good" : "worse") }, (v > 0 ? "\u25b2 +" : "\u25bc \u2212") + text);
+		return make("div", { class: "delta " + (better ? "good" : "worse") }, (v > 0 ? "\u25b2 " : "\u25bc ") + f.signed(v, show));
 	}
 	function model(row, small) {
 		var chip = nab.chips(row, "");
@@ -38,8 +37,8 @@ nab.view("history", function (section, data) {
 			make("td", { class: "model-name" }, known(parent) ? model(parent, true) : make("span", { class: "dim" }, "\u2013")),
 			make("td", rows.kind[row]),
 			make("td", { class: "reason", title: rows.change[row] }, make("div", { class: "change" }, rows.change[row] || "")),
-			make("td", { class: "n" }, f.whole(rows.params[row]), delta(more, f.whole(Math.abs(more)), more < 0)),
-			make("td", { class: "n" }, f.percent(own), delta(change, (100 * Math.abs(change)).toFixed(2), change > 0)),
+			make("td", { class: "n" }, f.whole(rows.params[row]), delta(more, f.whole, more < 0)),
+			make("td", { class: "n" }, f.bare(own), delta(change, f.bare, change > 0)),
 			make("td", { class: "n", title: "begun " + day(run[4]) }, known(run[5]) ? f.seconds(run[5]) : ""), make("td", curve(run[7])),
 			make("td", { class: "reason" }, make("span", { class: "badge" + better }, data.states[state] + (run[10] ? ", copied" : "")),
 				run[9] ? make("div", run[9]) : null,
@@ -48,13 +47,13 @@ nab.view("history", function (section, data) {
 	}
 
 	var body = make("tbody"), shown = make("span", { class: "k", role: "status" }), pages = make("div", { class: "bar noprint" });
-	var heads = ["model", "parent", "kind", "changes", "parameters", nab.data.classify ? "accuracy %" : "metric %", "time", "loss", "status"];
+	var heads = ["model", "parent", "kind", "changes", "parameters", nab.data.metric.name + nab.data.metric.unit, "time", "loss", "status"];
 	var bar = make("div", { class: "bar noprint" }, Object.keys(groups).map(function (g) {
 		var n = data.runs.filter(function (r) { return groups[g](r[1]); }).length;
 		return make("button", { "data-group": g, "aria-pressed": "false", on: { click: function () { group = g; refresh(); } } }, g + " (" + f.whole(n) + ")");
 	}), make("button", { id: "history-order", on: { click: function () { newest = !newest; refresh(); } } }), shown);
 	function refresh() {
-		nab.all("[data-group]", bar).forEach(function (b) { b.setAttribute("aria-pressed", b.dataset.group === group ? "true" : "false"); });
+		nab.all("[data-group]", bar).forEach(function (b) { nab.press(b, b.dataset.group === group); });
 		bar.querySelector("#history-order").textContent = newest ? "newest first" : "oldest first";
 		order = data.runs.filter(function (r) { return groups[group](r[1]) && nab.visible(r[0]); });
 		order.sort(function (a, b) { /* what has not begun is newer than all */
@@ -75,7 +74,7 @@ nab.view("history", function (section, data) {
 		pages.replaceChildren(go(at - SIZE, "\u2039", "page before"), make("span", { class: "k" },
 			f.whole(at + 1) + "\u2013" + f.whole(Math.min(at + SIZE, order.length)) + " of " + f.whole(order.length)), go(at + SIZE, "\u203a", "next page"));
 	}
-	box.replaceChildren(make("p", { class: "sub" }, "Every run, where it comes from and what became of it. Differences are to the parent: fewer parameters and higher accuracy are green."),
+	box.replaceChildren(make("p", { class: "sub" }, "Every run, where it comes from and what became of it. Differences are to the parent: fewer parameters and higher " + nab.data.metric.name + " are green."),
 		bar, make("div", { class: "card scroll", tabindex: 0, role: "region", "aria-label": "Queue and history" },
 			make("table", { class: "history" }, make("thead", make("tr", heads.map(function (h, i) { return make("th", { scope: "col", class: i > 3 && i < 7 ? "n" : null }, h); }))), body)), pages);
 	if (data.events.length)

@@ -12,22 +12,21 @@ nab.view("leaderboard", function (section) {
 			return v && known(x) && x * unit > 1 ? v.value / Math.log10(x * unit) : null;
 		};
 	}
-	function column(name) { return function (row) { return rows[name][row]; }; }
-	function accuracy(row) { var v = nab.judge(row); return v ? v.value : null; }
+	var column = nab.column, metric = nab.data.metric.name;
 	function milli(v) { return (1e3 * v).toPrecision(3) + " ms"; }
-	function four(v) { return v.toFixed(4); }
+	function four(v) { return f.fixed(v, 4); }
 	var sorts = { /* title, value, text if it has no column of its own, sorted upward at first */
-		rank: ["rank", function (row) { var v = accuracy(row); return nab.selective() ? (known(v) ? -v : null) : row; }, null, true],
-		score: ["score", column("score")], label: ["name", column("label"), null, true], accuracy: ["accuracy", accuracy],
+		rank: ["rank", function (row) { var v = nab.value(row); return nab.selective() ? (known(v) ? -v : null) : row; }, null, true],
+		score: ["score", column("score")], label: ["name", column("label"), null, true], accuracy: [metric, nab.value],
 		params: ["parameters", column("params"), null, true], macs: ["multiply-adds", column("macs"), null, true],
 		seconds: ["training time", column("seconds"), null, true], epochs: ["epochs", column("epochs"), null, true],
-		best: ["best epoch", column("best")], test: ["test accuracy", column("test")],
+		best: ["best epoch", column("best")], test: ["test " + metric, column("test")],
 		created: ["order of making", column("started"), function (v) { return new Date(1000 * v).toISOString().slice(0, 16).replace("T", " "); }, true],
-		spread: ["spread over seeds", column("spread"), f.percent, true], depth: ["depth", column("depth"), String, true],
+		spread: ["spread over seeds", column("spread"), f.bare, true], depth: ["depth", column("depth"), String, true],
 		forward: ["forward time", column("forward"), milli, true], backward: ["backward time", column("backward"), milli, true],
-		per_params: ["accuracy / log parameters", ratio("params", 1), four], per_macs: ["accuracy / log multiply-adds", ratio("macs", 1), four],
-		per_forward: ["accuracy / log forward time", ratio("forward", 1e9), four],
-		per_backward: ["accuracy / log backward time", ratio("backward", 1e9), four] };
+		per_params: [metric + " / log parameters", ratio("params", 1), four], per_macs: [metric + " / log multiply-adds", ratio("macs", 1), four],
+		per_forward: [metric + " / log forward time", ratio("forward", 1e9), four],
+		per_backward: [metric + " / log backward time", ratio("backward", 1e9), four] };
 	function useful(k) {
 		for (var i = 0; i < ranked; i++) if (known(sorts[k][1](i)) || typeof sorts[k][1](i) === "string") return true;
 		return false;
@@ -54,16 +53,16 @@ nab.view("leaderboard", function (section) {
 		return td;
 	}
 	var cells = { rank: function () { return make("td", { class: "rank" }); }, label: name,
-		score: function (row) { return number(known(rows.score[row]) ? rows.score[row].toFixed(4) : ""); },
+		score: function (row) { return number(four(rows.score[row])); },
 		chips: function (row) { return make("td", { class: "a" }, nab.chips(row)); },
 		accuracy: function () { return make("td", { class: "n acc" }, make("b")); },
 		interval: function () { return make("td", { class: "w" }); },
 		params: function (row) { return number(f.whole(rows.params[row])); },
 		macs: function (row) { return number(f.whole(rows.macs[row])); },
-		seconds: function (row) { return number(known(rows.seconds[row]) ? rows.seconds[row].toFixed(1) : ""); },
-		epochs: function (row) { return number(known(rows.epochs[row]) ? String(+rows.epochs[row].toPrecision(3)) : ""); },
-		best: function (row) { return make("td", { class: "n dim" }, f.percent(rows.best[row])); },
-		test: function (row) { return number(f.percent(rows.test[row])); } };
+		seconds: function (row) { return number(f.fixed(rows.seconds[row], 1)); },
+		epochs: function (row) { return number(f.round(rows.epochs[row], 3)); },
+		best: function (row) { return make("td", { class: "n dim" }, f.bare(rows.best[row])); },
+		test: function (row) { return number(f.bare(rows.test[row])); } };
 	function number(text) { return make("td", { class: "n" }, text); }
 	nab.all("tr", body).forEach(function (tr) { finish(tr, +tr.dataset.row); });
 	function finish(tr, row) {
@@ -98,11 +97,11 @@ nab.view("leaderboard", function (section) {
 	function paint(tr, row, x) {
 		var v = nab.judge(row), acc = tr.querySelector(".acc"), w = tr.querySelector(".w");
 		tr.querySelector(".rank").textContent = nab.placeText(row);
-		acc.replaceChildren(make("b", v ? f.percent(v.value) : "\u2013"));
-		if (!nab.selective() && known(rows.spread[row])) acc.append(make("div", { class: "dim" }, "\u00b1 " + f.percent(rows.spread[row])));
+		acc.replaceChildren(make("b", v ? f.bare(v.value) : "\u2013"));
+		if (!nab.selective() && known(rows.spread[row])) acc.append(make("div", { class: "dim" }, "\u00b1 " + f.bare(rows.spread[row])));
 		w.replaceChildren();
 		if (v) w.append(whisker(row, v, x));
-		if (v && known(v.low)) w.append(make("div", { class: "dim" }, f.percent(v.low) + "\u2013" + f.percent(v.high)));
+		if (v && known(v.low)) w.append(make("div", { class: "dim" }, f.bare(v.low) + "\u2013" + f.bare(v.high)));
 		tr.classList.toggle("current", row === nab.state.current);
 		if (tr.lastChild.classList.contains("by")) tr.lastChild.remove();
 		if (extra) {
@@ -130,7 +129,7 @@ nab.view("leaderboard", function (section) {
 	var turn = make("button", { on: { click: function () { sortBy(key, -direction); } } });
 	var only = make("button", { "aria-pressed": "false", on: { click: function () {
 		pinned = !pinned;
-		only.setAttribute("aria-pressed", pinned ? "true" : "false");
+		nab.press(only, pinned);
 		refresh(true);
 	} } }, "pinned only");
 	var shown = make("span", { id: "shown", class: "k", role: "status" });

@@ -53,10 +53,13 @@ nab.view("missed", function (section, data) {
 		out.forEach(function (d) { d.all.sort(function (a, b) { return a - b; }); });
 		return out;
 	}
+	function median(d) {
+		var n = d.all.length;
+		return !n ? null : n % 2 ? d.all[(n - 1) / 2] : (d.all[n / 2 - 1] + d.all[n / 2]) / 2;
+	}
 	function range(d) {
-		var t = make("span", { class: "t" }), n = d.all.length, mid;
+		var t = make("span", { class: "t" }), n = d.all.length, mid = median(d);
 		if (!n) return t;
-		mid = n % 2 ? d.all[(n - 1) / 2] : (d.all[n / 2 - 1] + d.all[n / 2]) / 2;
 		t.title = "worst " + f.percent(d.all[0]) + ", median " + f.percent(mid) + ", best " + f.percent(d.all[n - 1]) + " % of " + n + " models";
 		var i = t.appendChild(make("i")), u = t.appendChild(make("u"));
 		i.style.left = 100 * d.all[0] + "%";
@@ -79,7 +82,7 @@ nab.view("missed", function (section, data) {
 			make("div", { class: "scroll" }, make("table", { class: "balance" }, make("thead", make("tr", make("th", "class"), shown.map(function (s) { return make("th", { class: "n" }, ["train", "validation", "test"][s]); }),
 				some ? [make("th", { class: "wide" }, "recall of all models"), make("th", { class: "n" }, "median %"), make("th", "best at it")] : null)),
 			make("tbody", nab.data.classes.map(function (c, k) {
-				var d = hard[k], n = d.all.length, mid = n ? (n % 2 ? d.all[(n - 1) / 2] : (d.all[n / 2 - 1] + d.all[n / 2]) / 2) : null;
+				var d = hard[k], n = d.all.length, mid = median(d);
 				return make("tr", { "data-class": k }, make("th", { scope: "row" }, make("button", { class: "link cut", title: "judge by " + name(k) + " only", on: { click: function () { nab.set({ classes: [k], slice: null }); } } }, name(k)),
 					b && b[k][0] < 0.5 * mean ? make("span", { class: "badge", title: "less than half of the mean" }, "few") : null, n && lowest[k] === least && few ? make("span", { class: "badge bad" }, "hardest") : null),
 					shown.map(function (s) { return count(b[k][s], most[s]); }),

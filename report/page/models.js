@@ -29,24 +29,23 @@ nab.chart = function (row) {
 
 nab.view("models", function (section, data) {
 	"use strict";
-	var make = nab.make, rows = nab.rows, f = nab.format, known = nab.known, box = document.getElementById("inspect"), children = {};
+	var make = nab.make, rows = nab.rows, f = nab.format, known = nab.known, metric = nab.data.metric.name, box = document.getElementById("inspect"), children = {};
 
 	rows.parent.forEach(function (p, row) { if (known(p)) (children[p] = children[p] || []).push(row); });
 
 	/* ---- words and numbers ---- */
 	function tile(k, v, d) { return make("div", { class: "tile card" }, make("div", { class: "k" }, k), make("div", { class: "v" }, v || "\u2013"), make("div", { class: "d" }, d || "")); }
-	function merit(v) { return !known(v) ? "" : nab.data.classify ? f.percent(v) + " %" : String(+v.toPrecision(4)); }
 	function tiles(row) {
 		var judged = nab.selective() ? nab.judge(row) : null;
 		return make("div", { class: "tiles small" },
-			tile(nab.data.classify ? "validation accuracy" : "validation metric", merit(rows.accuracy[row]), known(rows.low[row]) ? "95 %: " + f.percent(rows.low[row]) + " \u2013 " + f.percent(rows.high[row]) : ""),
-			judged ? tile(nab.judgedBy(), merit(judged.value), "95 %: " + f.percent(judged.low) + " \u2013 " + f.percent(judged.high)) : null,
-			tile("training " + (nab.data.classify ? "accuracy" : "metric"), merit(rows.train[row]), "of the final weights"),
+			tile("validation " + metric, f.metric(rows.accuracy[row]), known(rows.low[row]) ? "95 %: " + f.percent(rows.low[row]) + " \u2013 " + f.percent(rows.high[row]) : ""),
+			judged ? tile(nab.judgedBy(), f.metric(judged.value), "95 %: " + f.percent(judged.low) + " \u2013 " + f.percent(judged.high)) : null,
+			tile("training " + metric, f.metric(rows.train[row]), "of the final weights"),
 			tile("parameters", f.whole(rows.params[row]), f.whole(rows.bytes[row]) + " bytes in fp32"),
 			tile("multiply-adds", f.whole(rows.macs[row]), rows.layers[row] + " layers, depth " + rows.depth[row]),
-			tile("training", f.seconds(rows.seconds[row]), known(rows.epochs[row]) ? +rows.epochs[row].toPrecision(3) + " epochs" + (rows.seeds[row] > 1 ? ", mean of " + rows.seeds[row] + " seeds" : "") : ""),
-			tile("best epoch", merit(rows.best[row]), "optimistic: chosen afterwards"),
-			known(rows.test[row]) ? tile("test " + (nab.data.classify ? "accuracy" : "metric"), merit(rows.test[row]), "read by nab test") : null);
+			tile("training", f.seconds(rows.seconds[row]), known(rows.epochs[row]) ? f.round(rows.epochs[row], 3) + " epochs" + (rows.seeds[row] > 1 ? ", mean of " + rows.seeds[row] + " seeds" : "") : ""),
+			tile("best epoch", f.metric(rows.best[row]), "optimistic: chosen afterwards"),
+			known(rows.test[row]) ? tile("test " + metric, f.metric(rows.test[row]), "read by nab test") : null);
 	}
 	function header(row) {
 		var pinned = nab.state.pinned.indexOf(row) >= 0;
@@ -60,7 +59,6 @@ nab.view("models", function (section, data) {
 			make("button", { class: "pin noprint", "aria-pressed": String(pinned), on: { click: function () { nab.pin(row); } } }, pinned ? "pinned" : "pin"));
 	}
 	function part(title, dim) { return make("div", { class: "part" }, make("h4", title, dim ? make("span", { class: "dim" }, " " + dim) : null), Array.prototype.slice.call(arguments, 2)); }
-	function points(v) { return (v >= 0 ? "+" : "\u2212") + Math.abs(100 * v).toFixed(2) + " points"; }
 
 	/* What the numbers say, then what the training found. */
 	function diagnosis(m, row) {
@@ -95,8 +93,8 @@ nab.view("models", function (section, data) {
 	}
 	function deltas(row, from) {
 		var a = rows.accuracy[row] - rows.accuracy[from], p = rows.params[row] - rows.params[from], both = known(rows.accuracy[row]) && known(rows.accuracy[from]);
-		return [both && nab.data.classify ? make("span", { class: a >= 0 ? "good" : "worse", title: "accuracy" }, points(a)) : make("span", { class: "dim" }, rows.state[row] === "done" ? "" : rows.state[row]),
-			make("span", { class: p <= 0 ? "good" : "worse", title: "parameters" }, (p > 0 ? "+" : p < 0 ? "\u2212" : "\u00b1") + f.whole(Math.abs(p)) + " parameters")];
+		return [both ? make("span", { class: a >= 0 ? "good" : "worse", title: metric }, f.signed(a, f.bare) + nab.data.metric.points) : make("span", { class: "dim" }, rows.state[row] === "done" ? "" : rows.state[row]),
+			make("span", { class: p <= 0 ? "good" : "worse", title: "parameters" }, (p ? f.signed(p, f.whole) : "\u00b10") + " parameters")];
 	}
 	/* Layers of one block that came or went together are one line. */
 	function folded(diff) {
@@ -133,23 +131,22 @@ nab.view("models", function (section, data) {
 
 	/* ---- runs, recipe, commands ---- */
 	function runs(m) {
-		var heads = ["run", "seed", "status", "score", "train %", "validation %", "loss", "epochs", "best epoch", "seconds", "attempts"];
+		var heads = ["run", "seed", "status", "score", "train" + nab.data.metric.unit, "validation" + nab.data.metric.unit, "loss", "epochs", "best epoch", "seconds", "attempts"];
 		var n = function (v) { return make("td", { class: "n" }, v); };
 		return make("div", { class: "scroll" }, make("table", { class: "layers" }, make("thead", make("tr", heads.map(function (h, k) { return make("th", { class: k === 2 ? null : "n" }, h); }))),
 			make("tbody", m.runs.map(function (r) {
-				return make("tr", n(r.run), n(r.seed), make("td", r.state, r.cached ? " (cached)" : "", r.reason ? make("div", { class: "dim reason" }, r.reason) : null), n(known(r.score) ? r.score.toFixed(4) : ""), n(f.percent(r.train)), n(f.percent(r.val)),
-					n(known(r.loss) ? r.loss.toFixed(4) : ""), n(r.epochs), n(r.best || ""), n(known(r.seconds) ? r.seconds.toFixed(1) : ""), n(r.attempts));
+				return make("tr", n(r.run), n(r.seed), make("td", r.state, r.cached ? " (cached)" : "", r.reason ? make("div", { class: "dim reason" }, r.reason) : null), n(f.fixed(r.score, 4)), n(f.bare(r.train)), n(f.bare(r.val)),
+					n(f.fixed(r.loss, 4)), n(r.epochs), n(r.best || ""), n(f.fixed(r.seconds, 1)), n(r.attempts));
 			}))));
 	}
 	function pretty(text) {
 		try { return JSON.stringify(JSON.parse(text), null, 2).replace(/\[\s+([^\[\]{}]{0,60}?)\s+\]/g, function (all, inner) { return "[" + inner.replace(/\s*\n\s*/g, " ") + "]"; }); } catch (e) { return text; }
 	}
-	function quoted(s) { return /^[A-Za-z0-9_.\/:@%+=,-]+$/.test(s) ? s : "'" + s.replace(/'/g, "'\\''") + "'"; }
 	function copier(text, what) { return make("div", { class: "command" }, make("code", text), nab.copier(text, "copy", { "aria-label": "copy " + what })); }
 	function commands(name, m) {
 		var part0 = m && m.groups && (m.groups[0] ? m.groups[0][0] : m.layers && m.layers.length > 1 ? m.layers[0][0] : null);
-		var store = " --store " + quoted(data.store);
-		return part("Commands", null, [["show " + name + store, "show"], ["export " + name + store + " --to pytorch -o " + quoted("model-" + name), "export"], ["profile " + name + store, "profile"], ["ablate " + name + store + " --seeds 3", "ablate"],
+		var store = " --store " + nab.quote(data.store);
+		return part("Commands", null, [["show " + name + store, "show"], ["export " + name + store + " --to pytorch -o " + nab.quote("model-" + name), "export"], ["profile " + name + store, "profile"], ["ablate " + name + store + " --seeds 3", "ablate"],
 			["vary " + name + store + " --count 10", "vary"], part0 ? ["edit " + name + store + " --remove " + part0 + " --train", "edit"] : null].filter(Boolean).map(function (c) { return copier("nab " + c[0], "nab " + c[1]); }));
 	}
 	function recipe(m) {
@@ -187,7 +184,7 @@ nab.view("models", function (section, data) {
 	function chooser(row) {
 		var pick = make("select", { id: "pick", on: { change: function () { nab.choose(+pick.value, false); } } }), list = Object.keys(data.rows).map(Number);
 		if (list.indexOf(row) < 0) list.unshift(row);
-		list.forEach(function (r) { pick.appendChild(make("option", { value: r }, rows.label[r] + (known(rows.accuracy[r]) ? " (" + merit(rows.accuracy[r]) + ")" : ""))); });
+		list.forEach(function (r) { pick.appendChild(make("option", { value: r }, rows.label[r] + (known(rows.accuracy[r]) ? " (" + f.metric(rows.accuracy[r]) + ")" : ""))); });
 		pick.value = String(row);
 		return make("div", { class: "bar noprint" }, make("label", { class: "k", for: "pick" }, "model"), pick,
 			make("button", { "aria-label": "the model before", on: { click: step(-1) } }, "\u2039"), make("button", { "aria-label": "the next model", on: { click: step(1) } }, "\u203a"));

@@ -11,14 +11,13 @@ nab.view("overview", function (section, data) {
 	if (!live) return;
 
 	/* ---- what can stand on an axis ---- */
-	function column(key) { return function (row) { return rows[key][row]; }; }
-	var share = nab.data.classify;
+	var share = nab.data.classify, metric = nab.data.metric.name, column = nab.column;
 	data.id.map(function (id, row) { return row; }).sort(function (a, b) { return data.id[a] - data.id[b]; }).forEach(function (row, k) { order[row] = k + 1; });
 	var choices = [
-		{ key: "accuracy", title: share ? "validation accuracy" : "validation metric", value: function (row) { var v = nab.judge(row); return v ? v.value : null; }, judged: true, more: true, share: share },
+		{ key: "accuracy", title: "validation " + metric, value: nab.value, judged: true, more: true, share: share },
 		{ key: "score", title: "score of the study", value: column("score"), more: true },
-		{ key: "train", title: share ? "training accuracy" : "training metric", value: column("train"), more: true, share: share },
-		{ key: "test", title: share ? "test accuracy" : "test metric", value: column("test"), more: true, share: share },
+		{ key: "train", title: "training " + metric, value: column("train"), more: true, share: share },
+		{ key: "test", title: "test " + metric, value: column("test"), more: true, share: share },
 		{ key: "params", title: "parameters", value: column("params") },
 		{ key: "macs", title: "multiply-adds per example", value: column("macs") },
 		{ key: "seconds", title: "seconds of training", value: column("seconds"), seconds: true },
@@ -142,35 +141,17 @@ nab.view("overview", function (section, data) {
 
 	/* ---- painting ---- */
 	function frame(c) {
-		var a = axes, m = map(), ticks;
+		var a = axes;
+		if (!map()) return plot.scales(c, a, title("y"), title("x"), true);
 		c.font = plot.type(12); c.lineWidth = 1; c.textBaseline = "middle";
-		if (m) {
-			c.strokeStyle = plot.ink("grid");
-			c.strokeRect(a.left + 0.5, a.top + 0.5, a.w, a.h);
-			scaleBar(c);
-			return;
-		}
-		ticks = a.y.ticks(Math.max(3, a.h / 60));
-		ticks.forEach(function (v) {
-			var y = Math.round(a.top + a.h * (1 - a.y.at(v))) + 0.5;
-			c.strokeStyle = plot.ink("grid"); line(c, a.left, y, a.left + a.w, y);
-			c.fillStyle = plot.ink("muted"); c.textAlign = "right"; c.fillText(a.y.text(v), a.left - 8, y);
-		});
-		ticks = a.x.ticks(Math.max(3, a.w / 90));
-		ticks.forEach(function (v) {
-			var x = Math.round(a.left + a.w * a.x.at(v)) + 0.5;
-			c.strokeStyle = plot.ink("grid"); line(c, x, a.top, x, a.top + a.h);
-			c.fillStyle = plot.ink("muted"); c.textAlign = "center"; c.fillText(a.x.text(v), x, a.top + a.h + 14);
-		});
-		c.fillStyle = plot.ink("text"); c.font = plot.type(12.5, true);
-		c.textAlign = "left"; c.fillText(title("y"), 4, 12);
-		c.textAlign = "right"; c.fillText(title("x"), a.left + a.w, a.top + a.h + 36);
+		c.strokeStyle = plot.ink("grid");
+		c.strokeRect(a.left + 0.5, a.top + 0.5, a.w, a.h);
+		scaleBar(c);
 	}
 	function title(which) {
 		var c = choice(mode[which]), a = axes[which];
-		return (which === "y" ? "\u2191 " : "") + c.title + (c.judged && nab.selective() ? " on " + nab.judgedBy() : "") + (a.log ? " (logarithmic)" : "") + (which === "x" ? " \u2192" : "");
+		return c.title + (c.judged && nab.selective() ? " on " + nab.judgedBy() : "") + (a.log ? " (logarithmic)" : "");
 	}
-	function line(c, x1, y1, x2, y2) { c.beginPath(); c.moveTo(x1, y1); c.lineTo(x2, y2); c.stroke(); }
 	function scaleBar(c) {
 		var a = axes, v = a.x.ticks(6), step = v.length > 1 ? v[1] - v[0] : 0, w = step / (a.x.high - a.x.low) * a.w, y = a.top + a.h + 16;
 		if (!step) return;
@@ -202,8 +183,8 @@ nab.view("overview", function (section, data) {
 			if (!v || !known(v.low)) return;
 			a = which === "y" ? axes.top + axes.h * (1 - axes.y.at(v.low)) : axes.left + axes.w * axes.x.at(v.low);
 			b = which === "y" ? axes.top + axes.h * (1 - axes.y.at(v.high)) : axes.left + axes.w * axes.x.at(v.high);
-			if (which === "y") { line(c, p[0], a, p[0], b); line(c, p[0] - 3.5, a, p[0] + 3.5, a); line(c, p[0] - 3.5, b, p[0] + 3.5, b); }
-			else { line(c, a, p[1], b, p[1]); line(c, a, p[1] - 3.5, a, p[1] + 3.5); line(c, b, p[1] - 3.5, b, p[1] + 3.5); }
+			if (which === "y") { plot.line(c, p[0], a, p[0], b); plot.line(c, p[0] - 3.5, a, p[0] + 3.5, a); plot.line(c, p[0] - 3.5, b, p[0] + 3.5, b); }
+			else { plot.line(c, a, p[1], b, p[1]); plot.line(c, a, p[1] - 3.5, a, p[1] + 3.5); plot.line(c, b, p[1] - 3.5, b, p[1] + 3.5); }
 		});
 		c.globalAlpha = 1;
 	}
@@ -234,7 +215,7 @@ nab.view("overview", function (section, data) {
 	function name(c, p, taken) {
 		var text, w, done;
 		if (!p || !p.on) return;
-		text = rows.label[p.row].length > 28 ? rows.label[p.row].slice(0, 27) + "\u2026" : rows.label[p.row];
+		text = f.cut(rows.label[p.row], 28);
 		w = c.measureText(text).width + 4;
 		[[p.r + 5, -9], [-p.r - 5 - w, -9], [p.r + 5, 9], [-p.r - 5 - w, 9], [-w / 2, -p.r - 12], [-w / 2, p.r + 12]].some(function (d) {
 			var b = [p.x + d[0], p.y + d[1] - 7, w, 14];
@@ -309,8 +290,8 @@ nab.view("overview", function (section, data) {
 			var b = make("button", { class: "point", "data-point": p.row, tabindex: k ? -1 : 0, "aria-label": plot.describe(p.row) + (members.some(function (m) { return m.row === p.row; }) ? ", on the front" : "") });
 			b.style.left = p.x + "px";
 			b.style.top = p.y + "px";
-			b.addEventListener("focus", function () { var r = b.getBoundingClientRect(); nab.set({ hover: p.row }); plot.tip(p.row, [r.left + r.width / 2, r.top + r.height / 2]); });
-			b.addEventListener("blur", leave);
+			b.addEventListener("focus", function () { var r = b.getBoundingClientRect(); plot.hover(p.row, [r.left + r.width / 2, r.top + r.height / 2]); });
+			b.addEventListener("blur", plot.leave);
 			b.addEventListener("click", function () { nab.choose(p.row, false); });
 			return b;
 		}));
@@ -331,7 +312,6 @@ nab.view("overview", function (section, data) {
 	}
 
 	/* ---- pointer ---- */
-	function leave() { nab.set({ hover: -1 }); plot.hideTip(); }
 	function under(e) { var at = plot.at(e, chart.canvas); return finder && finder.near(at[0], at[1], 8); }
 	function move(e) {
 		var p;
@@ -343,9 +323,8 @@ nab.view("overview", function (section, data) {
 		}
 		p = under(e);
 		chart.top.style.cursor = p ? "pointer" : "crosshair";
-		if (!p) return leave();
-		nab.set({ hover: p.row });
-		plot.tip(p.row, [e.clientX, e.clientY]);
+		if (!p) return plot.leave();
+		plot.hover(p.row, [e.clientX, e.clientY]);
 	}
 	function release(e) {
 		var d = drag, p = under(e), a, b;
@@ -365,7 +344,7 @@ nab.view("overview", function (section, data) {
 	function setZoom(part) { /* in shares of what is seen now */
 		zoom = [part[0].map(axes.x.value), part[1].map(axes.y.value)];
 		back.hidden = false;
-		leave();
+		plot.leave();
 		change();
 	}
 	function scale(by, at) {
@@ -382,10 +361,10 @@ nab.view("overview", function (section, data) {
 	}
 	var pairs = choices.map(function (c) { return [c.key, c.title]; });
 	function pick(which) { return function (v) { mode[which] = v; zoom = null; back.hidden = true; change(); }; }
-	var views = [{ id: "cost", title: "Accuracy and cost" }].concat(maps), tabs = views.map(function (v) {
+	var views = [{ id: "cost", title: (share ? "Accuracy" : metric) + " and cost" }].concat(maps), tabs = views.map(function (v) {
 		return make("button", { "data-view": v.id, "aria-pressed": v.id === mode.view ? "true" : "false", on: { click: function () {
 			mode.view = v.id; zoom = null; back.hidden = true;
-			tabs.forEach(function (t) { t.setAttribute("aria-pressed", t.dataset.view === v.id ? "true" : "false"); });
+			tabs.forEach(function (t) { nab.press(t, t.dataset.view === v.id); });
 			fields.hidden = v.id !== "cost";
 			change();
 		} } }, v.title);
@@ -403,7 +382,7 @@ nab.view("overview", function (section, data) {
 	var legendBox = card.appendChild(make("div", { class: "keys" })), note = card.appendChild(make("p", { class: "note", "aria-live": "polite" }));
 	chart.canvas.setAttribute("role", "img");
 	chart.top.addEventListener("pointermove", move);
-	chart.top.addEventListener("pointerleave", function () { if (!drag) leave(); });
+	chart.top.addEventListener("pointerleave", function () { if (!drag) plot.leave(); });
 	chart.top.addEventListener("pointerdown", function (e) {
 		if (e.button) return;
 		drag = { from: plot.at(e, chart.canvas), to: null };
@@ -432,7 +411,7 @@ nab.view("overview", function (section, data) {
 		}));
 		tone.textContent = nab.dark() ? "brighter" : "darker";
 		sizes = [few[0], Math.sqrt(few[0] * few[1]), few[1]].filter(function (p, k, list) { return isFinite(p) && (!k || p > list[k - 1]); });
-		legendBox.replaceChildren(make("span", { class: "key" }, make("span", (share ? "accuracy" : "metric") + (nab.selective() ? " on " + nab.judgedBy() : "")), high >= low ? plot.value(low) : "", bar, high >= low ? plot.value(high) : ""),
+		legendBox.replaceChildren(make("span", { class: "key" }, make("span", metric + (nab.selective() ? " on " + nab.judgedBy() : "")), high >= low ? f.metric(low) : "", bar, high >= low ? f.metric(high) : ""),
 			make("span", { class: "key" }, "parameters", sizes.map(function (p) {
 				var r = size(p);
 				return [nab.svg("svg", { width: 16, height: 16, "aria-hidden": "true" }, nab.svg("circle", { cx: 8, cy: 8, r: r, class: "f-muted" })), f.short(p)];

@@ -3,7 +3,7 @@
  * the page where models are marks. What has no value on an axis runs below it, so that no failure flattens a scale. */
 nab.view("parallel", function (section) {
 	"use strict";
-	var rows = nab.rows, plot = nab.plot, f = nab.format, make = nab.make, share = nab.data.classify;
+	var rows = nab.rows, plot = nab.plot, f = nab.format, make = nab.make, share = nab.data.classify, column = nab.column, judged = nab.value;
 	var axes = [], brushes = {}, top = 100, chart = null, drag = null, painted = null, at = {}, cut = -Infinity;
 	var margin = { left: 24, right: 44, top: 58, bottom: 34 }, RAIL = 22;
 
@@ -21,15 +21,13 @@ nab.view("parallel", function (section) {
 		a.few = names.length <= 6 && !how.always ? names.map(Number).sort(function (x, y) { return x - y; }) : null;
 		return a;
 	}
-	function column(key) { return function (row) { return rows[key][row]; }; }
-	function judged(row) { var v = nab.judge(row); return v ? v.value : null; }
 	Object.keys(rows.hyper || {}).forEach(function (key) {
 		axes.push(make_axis("hyper " + key, key, function (row) { var v = rows.hyper[key][row]; return typeof v === "boolean" ? String(v) : v; }, {}));
 	});
 	axes.push(make_axis("epochs", "epochs", column("epochs"), { whole: true }), make_axis("depth", "depth", column("depth"), { whole: true }),
 		make_axis("layers", "layers", column("layers"), { whole: true }), make_axis("params", "parameters", column("params"), {}),
 		make_axis("macs", "multiply-adds", column("macs"), {}), make_axis("seconds", "training time", column("seconds"), { seconds: true }),
-		make_axis("forward", "forward time", column("forward"), { seconds: true }), make_axis("accuracy", share ? "accuracy" : "metric", judged, { share: share, always: true }));
+		make_axis("forward", "forward time", column("forward"), { seconds: true }), make_axis("accuracy", nab.data.metric.name, judged, { share: share, always: true }));
 	axes = axes.filter(Boolean);
 	var whole = axes.slice();
 
@@ -76,7 +74,7 @@ nab.view("parallel", function (section) {
 	}
 	function words() {
 		var n = rows.label.filter(function (l, row) { return plot.shown(row); }).length;
-		note.textContent = n + " of " + nab.data.n + " models pass" + (active() ? ": " + axes.filter(function (a) { return brushes[a.key]; }).map(limits).concat(top < 100 ? ["the best " + top + " % by accuracy"] : []).join(", ") : "") + ".";
+		note.textContent = n + " of " + nab.data.n + " models pass" + (active() ? ": " + axes.filter(function (a) { return brushes[a.key]; }).map(limits).concat(top < 100 ? ["the best " + top + " % by " + nab.data.metric.name] : []).join(", ") : "") + ".";
 		chart.canvas.setAttribute("aria-label", "Parallel coordinates of " + nab.data.n + " models over " + axes.map(function (a) { return a.title; }).join(", ") + ". " + note.textContent);
 	}
 	function limits(a) {
@@ -243,7 +241,6 @@ nab.view("parallel", function (section) {
 		}
 		return u * u * (3 - 2 * u);
 	}
-	function leave() { nab.set({ hover: -1 }); plot.hideTip(); }
 	function move(e) {
 		var p = plot.at(e, chart.canvas), row;
 		if (drag && drag.axis) {
@@ -251,12 +248,11 @@ nab.view("parallel", function (section) {
 			drag.moved = true;
 			return;
 		}
-		if (axisAt(p)) { chart.top.style.cursor = "ns-resize"; return leave(); }
+		if (axisAt(p)) { chart.top.style.cursor = "ns-resize"; return plot.leave(); }
 		row = lineAt(p);
 		chart.top.style.cursor = row === null ? "default" : "pointer";
-		if (row === null) return leave();
-		nab.set({ hover: row });
-		plot.tip(row, [e.clientX, e.clientY]);
+		if (row === null) return plot.leave();
+		plot.hover(row, [e.clientX, e.clientY]);
 	}
 
 	/* ---- controls ---- */
@@ -281,7 +277,7 @@ nab.view("parallel", function (section) {
 		chart.top.setPointerCapture(e.pointerId);
 	});
 	chart.top.addEventListener("pointermove", move);
-	chart.top.addEventListener("pointerleave", function () { if (!drag) leave(); });
+	chart.top.addEventListener("pointerleave", function () { if (!drag) plot.leave(); });
 	chart.top.addEventListener("pointerup", function (e) {
 		var d = drag, row = lineAt(plot.at(e, chart.canvas));
 		drag = null;

@@ -7,6 +7,7 @@
  *	                                                s.fresh() paints at once what is still to be painted
  *	a = nab.plot.axis({ low, high, log, ... })      a.at(v) is 0..1; a.value(0..1); a.ticks(most); a.text(v)
  *	g = nab.plot.grid(points)                       g.near(x, y, reach): the nearest of points [{ x, y, r, ... }]
+ *	nab.plot.scales(c, { x, y, left, top, w, h }, up, across, upright)   ticks and titles of two axes, lines at the ticks
  */
 nab.plot = (function () {
 	"use strict";
@@ -91,6 +92,29 @@ nab.plot = (function () {
 		var lo = Infinity, hi = 0;
 		values.forEach(function (v) { if (nab.known(v)) { lo = Math.min(lo, v); hi = Math.max(hi, v); } });
 		return lo > 0 && hi / lo > factor && hi < Infinity;
+	}
+
+	function line(c, x1, y1, x2, y2) { c.beginPath(); c.moveTo(x1, y1); c.lineTo(x2, y2); c.stroke(); }
+	function scales(c, a, up, across, upright) {
+		c.font = type(12); c.lineWidth = 1; c.textBaseline = "middle";
+		a.y.ticks(Math.max(3, a.h / 60)).forEach(function (v) {
+			var y = Math.round(a.top + a.h * (1 - a.y.at(v))) + 0.5;
+			c.strokeStyle = ink("grid"); line(c, a.left, y, a.left + a.w, y);
+			c.fillStyle = ink("muted"); c.textAlign = "right"; c.fillText(a.y.text(v), a.left - 8, y);
+		});
+		a.x.ticks(Math.max(3, a.w / 90)).forEach(function (v) {
+			var x = Math.round(a.left + a.w * a.x.at(v)) + 0.5;
+			c.strokeStyle = ink("grid");
+			if (upright) line(c, x, a.top, x, a.top + a.h);
+			c.fillStyle = ink("muted"); c.textAlign = "center"; c.fillText(a.x.text(v), x, a.top + a.h + 14);
+		});
+		c.fillStyle = ink("text"); c.font = type(12.5, true);
+		c.textAlign = "left"; c.fillText("\u2191 " + up, 4, 12);
+		c.textAlign = "right"; c.fillText(across + " \u2192", a.left + a.w, a.top + a.h + 36);
+	}
+	/* The d of an SVG path through points [[x, y], ...]. */
+	function path(points) {
+		return points.map(function (p, k) { return (k ? "L" : "M") + p[0].toFixed(1) + " " + p[1].toFixed(1); }).join("");
 	}
 
 	/* ---- canvas ---- */
@@ -188,9 +212,8 @@ nab.plot = (function () {
 
 	/* ---- tooltip ---- */
 	function interval(v) {
-		return !v ? "not known" : value(v.value) + (nab.known(v.low) ? "  [" + value(v.low) + " to " + value(v.high) + "]" : "");
+		return !v ? "not known" : f.metric(v.value) + (nab.known(v.low) ? "  [" + f.metric(v.low) + " to " + f.metric(v.high) + "]" : "");
 	}
-	function value(v) { return !nab.known(v) ? "" : nab.data.classify ? f.percent(v) + " %" : String(+v.toPrecision(4)); }
 	function describe(row) {
 		var rank = nab.placeText(row);
 		return rows.label[row] + ", " + interval(nab.judge(row)) + (nab.selective() ? " on " + nab.judgedBy() : "") + ", " + f.whole(rows.params[row]) + " parameters" + (rank ? ", rank " + rank : "");
@@ -198,9 +221,9 @@ nab.plot = (function () {
 	var tip = document.body.appendChild(nab.make("div", { class: "tip card noprint", hidden: true, "aria-hidden": "true" }));
 	function showTip(row, at) {
 		var list = nab.make("dl"), v = nab.judge(row), rank = nab.placeText(row), w, x, y;
-		[["accuracy", interval(v)], nab.selective() ? ["on", nab.judgedBy()] : null,
+		[[nab.data.metric.name, interval(v)], nab.selective() ? ["on", nab.judgedBy()] : null,
 		 rows.state[row] === "done" ? null : [rows.state[row], rows.reason[row] || ""],
-		 ["training", value(rows.train[row])], ["parameters", f.whole(rows.params[row])], ["epochs", nab.known(rows.epochs[row]) ? String(+rows.epochs[row].toPrecision(3)) : ""],
+		 ["training", f.metric(rows.train[row])], ["parameters", f.whole(rows.params[row])], ["epochs", f.round(rows.epochs[row], 3)],
 		 rank ? ["rank", rank] : null].forEach(function (p) {
 			if (p && p[1]) list.append(nab.make("dt", p[0]), nab.make("dd", p[1]));
 		});
@@ -212,14 +235,16 @@ nab.plot = (function () {
 		tip.style.left = Math.max(4, x) + scrollX + "px";
 		tip.style.top = y + scrollY + "px";
 	}
-	function hideTip() { tip.hidden = true; }
+	/* The pointer (or the focus) is on the mark of a model; it has left. */
+	function hover(row, at) { nab.set({ hover: row }); showTip(row, at); }
+	function leave() { nab.set({ hover: -1 }); tip.hidden = true; }
 
 	/* ---- brush: models left out by the parallel coordinates ---- */
 	function setBrush(keep) { brush = keep; brushed.forEach(function (g) { g(); }); }
 	function shown(row) { return nab.visible(row) && (!brush || brush(row)); }
 	function onBrush(g) { brushed.push(g); }
 
-	return { color: color, ink: ink, type: type, calm: calm, axis: axis, range: range, spans: spans, surface: surface, grid: grid, at: box, radius: radius,
-		kind: kind, shape: shape, ring: ring, words: words, value: value, interval: interval, describe: describe,
-		tip: showTip, hideTip: hideTip, setBrush: setBrush, onBrush: onBrush, shown: shown };
+	return { color: color, ink: ink, type: type, calm: calm, axis: axis, range: range, spans: spans, line: line, scales: scales, path: path,
+		surface: surface, grid: grid, at: box, radius: radius, kind: kind, shape: shape, ring: ring, words: words, interval: interval, describe: describe,
+		hover: hover, leave: leave, setBrush: setBrush, onBrush: onBrush, shown: shown };
 })();

@@ -14,9 +14,8 @@ nab.view("progress", function (section, data) {
 	function series() {
 		var sum = 0;
 		return sequence.map(function (row, k) {
-			var v = nab.judge(row);
 			sum += data.device[row] || 0;
-			return { row: row, x: mode === "seconds" ? sum : k + 1, v: v ? v.value : null, counts: row < nab.data.ranked };
+			return { row: row, x: mode === "seconds" ? sum : k + 1, v: nab.value(row), counts: row < nab.data.ranked };
 		});
 	}
 	function best(list) {
@@ -46,7 +45,6 @@ nab.view("progress", function (section, data) {
 	function target() { return !nab.selective() && nab.known(data.accuracy) ? data.accuracy : null; }
 
 	/* ---- painting ---- */
-	function line(c, x1, y1, x2, y2) { c.beginPath(); c.moveTo(x1, y1); c.lineTo(x2, y2); c.stroke(); }
 	function px(v) { return axes.left + axes.w * axes.x.at(v); }
 	function py(v) { return axes.top + axes.h * (1 - axes.y.at(v)); }
 	function paint(c, w, h) {
@@ -55,7 +53,8 @@ nab.view("progress", function (section, data) {
 		steps = best(list);
 		axes = { left: margin.left, top: margin.top, w: w - margin.left - margin.right, h: h - margin.top - margin.bottom,
 			x: plot.axis({ low: 0, high: last * 1.02 || 1, seconds: mode === "seconds", whole: mode !== "seconds" }), y: plot.axis({ low: y[0], high: y[1], share: share }) };
-		frame(c);
+		plot.scales(c, axes, "validation " + nab.data.metric.name + (nab.selective() ? " on " + nab.judgedBy() : ""),
+			mode === "seconds" ? "seconds of training, summed up" : "candidates, in the order of proposal");
 		c.save(); c.beginPath(); c.rect(axes.left, axes.top - 6, axes.w, axes.h + 12); c.clip();
 		band(c, mean);
 		lines(c);
@@ -64,20 +63,6 @@ nab.view("progress", function (section, data) {
 		c.restore();
 		names(c);
 		words(list, mean);
-	}
-	function frame(c) {
-		c.font = plot.type(12); c.lineWidth = 1; c.textBaseline = "middle";
-		axes.y.ticks(Math.max(3, axes.h / 56)).forEach(function (v) {
-			var y = Math.round(py(v)) + 0.5;
-			c.strokeStyle = plot.ink("grid"); line(c, axes.left, y, axes.left + axes.w, y);
-			c.fillStyle = plot.ink("muted"); c.textAlign = "right"; c.fillText(axes.y.text(v), axes.left - 8, y);
-		});
-		axes.x.ticks(Math.max(3, axes.w / 90)).forEach(function (v) {
-			c.fillStyle = plot.ink("muted"); c.textAlign = "center"; c.fillText(axes.x.text(v), px(v), axes.top + axes.h + 14);
-		});
-		c.fillStyle = plot.ink("text"); c.font = plot.type(12.5, true);
-		c.textAlign = "left"; c.fillText("\u2191 " + (share ? "validation accuracy" : "validation metric") + (nab.selective() ? " on " + nab.judgedBy() : ""), 4, 12);
-		c.textAlign = "right"; c.fillText((mode === "seconds" ? "seconds of training, summed up" : "candidates, in the order of proposal") + " \u2192", axes.left + axes.w, axes.top + axes.h + 36);
 	}
 	function band(c, mean) {
 		if (mean.length < 2) return;
@@ -91,10 +76,10 @@ nab.view("progress", function (section, data) {
 	}
 	function lines(c) {
 		c.lineWidth = 1.2; c.strokeStyle = plot.ink("line-1"); c.setLineDash([6, 4]);
-		bases().forEach(function (row) { line(c, axes.left, py(nab.judge(row).value), axes.left + axes.w, py(nab.judge(row).value)); });
+		bases().forEach(function (row) { plot.line(c, axes.left, py(nab.judge(row).value), axes.left + axes.w, py(nab.judge(row).value)); });
 		c.setLineDash([2, 3]); c.strokeStyle = plot.ink("line-2"); c.lineWidth = 1.6;
-		if (target() !== null) line(c, axes.left, py(target()), axes.left + axes.w, py(target()));
-		if (mode === "seconds" && nab.known(data.seconds)) line(c, px(data.seconds), axes.top, px(data.seconds), axes.top + axes.h);
+		if (target() !== null) plot.line(c, axes.left, py(target()), axes.left + axes.w, py(target()));
+		if (mode === "seconds" && nab.known(data.seconds)) plot.line(c, px(data.seconds), axes.top, px(data.seconds), axes.top + axes.h);
 		c.setLineDash([]);
 	}
 	function stairs(c, last) {
@@ -126,8 +111,8 @@ nab.view("progress", function (section, data) {
 		if (["queued", "running"].indexOf(rows.state[p.row]) >= 0 || rows.state[p.row] === "done") { p.r = 0; return; }
 		p.r = 4;
 		c.strokeStyle = plot.ink("bad"); c.lineWidth = 1.6;
-		line(c, p.x - 3.5, p.y - 3.5, p.x + 3.5, p.y + 3.5);
-		line(c, p.x - 3.5, p.y + 3.5, p.x + 3.5, p.y - 3.5);
+		plot.line(c, p.x - 3.5, p.y - 3.5, p.x + 3.5, p.y + 3.5);
+		plot.line(c, p.x - 3.5, p.y + 3.5, p.x + 3.5, p.y - 3.5);
 	}
 	function names(c) {
 		var taken = [], right = axes.left + axes.w;
@@ -136,11 +121,11 @@ nab.view("progress", function (section, data) {
 			if (taken.some(function (t) { return Math.abs(t - y) < 15; })) return;
 			taken.push(y);
 			c.fillStyle = plot.ink(ink); c.textAlign = "right";
-			plot.words(c, text.length > 32 ? text.slice(0, 31) + "\u2026" : text, right - 4, y);
+			plot.words(c, f.cut(text, 32), right - 4, y);
 		}
 		c.font = plot.type(11.5); c.textBaseline = "middle";
 		if (steps.length) put("best: " + rows.label[steps[steps.length - 1].row], steps[steps.length - 1].v, "text");
-		if (target() !== null) put("target " + plot.value(target()), target(), "line-2");
+		if (target() !== null) put("target " + f.metric(target()), target(), "line-2");
 		bases().forEach(function (row) { put(rows.label[row], nab.judge(row).value, "line-1"); });
 		if (mode === "seconds" && nab.known(data.seconds) && data.seconds < axes.x.high) {
 			c.textAlign = "right"; c.fillStyle = plot.ink("line-2");
@@ -156,7 +141,7 @@ nab.view("progress", function (section, data) {
 	function words(list, mean) {
 		var done = list.filter(function (p) { return p.v !== null; }).length, end = steps[steps.length - 1], lost;
 		lost = list.filter(function (p) { return p.v === null && ["queued", "running", "done"].indexOf(rows.state[p.row]) < 0; }).length;
-		var text = !end ? "No candidate has a result yet." : "The best of " + done + " candidates, " + rows.label[end.row] + " (" + plot.value(end.v) + "), was number " + (sequence.indexOf(end.row) + 1) + ". " +
+		var text = !end ? "No candidate has a result yet." : "The best of " + done + " candidates, " + rows.label[end.row] + " (" + f.metric(end.v) + "), was number " + (sequence.indexOf(end.row) + 1) + ". " +
 			(mean.length > 1 ? "The band is a moving average of " + mean.wide + " results, with one standard deviation. " : "") + (lost ? "Crosses at the bottom: " + lost + " without a result." : "");
 		if (note.textContent !== text) note.textContent = text;
 		chart.canvas.setAttribute("aria-label", "Line of the best so far over " + (mode === "seconds" ? "seconds of training" : "candidates") + ", a mark for each candidate. " + text);
@@ -166,7 +151,7 @@ nab.view("progress", function (section, data) {
 	var tabs = [["candidates", "over candidates"], ["seconds", "over training time"]].map(function (t) {
 		return make("button", { "data-mode": t[0], "aria-pressed": t[0] === mode ? "true" : "false", on: { click: function () {
 			mode = t[0];
-			tabs.forEach(function (b) { b.setAttribute("aria-pressed", b.dataset.mode === mode ? "true" : "false"); });
+			tabs.forEach(function (b) { nab.press(b, b.dataset.mode === mode); });
 			chart.paint();
 		} } }, t[1]);
 	});
@@ -177,15 +162,13 @@ nab.view("progress", function (section, data) {
 	var note = live.lastChild.appendChild(make("p", { class: "note" }));
 	chart.canvas.setAttribute("role", "img");
 	function under(e) { var at = plot.at(e, chart.canvas); return finder && finder.near(at[0], at[1], 8); }
-	function leave() { nab.set({ hover: -1 }); plot.hideTip(); }
 	chart.top.addEventListener("pointermove", function (e) {
 		var p = under(e);
 		chart.top.style.cursor = p ? "pointer" : "default";
-		if (!p) return leave();
-		nab.set({ hover: p.row });
-		plot.tip(p.row, [e.clientX, e.clientY]);
+		if (!p) return plot.leave();
+		plot.hover(p.row, [e.clientX, e.clientY]);
 	});
-	chart.top.addEventListener("pointerleave", leave);
+	chart.top.addEventListener("pointerleave", plot.leave);
 	chart.top.addEventListener("click", function (e) {
 		var p = under(e);
 		if (p && e.shiftKey) nab.pin(p.row);

@@ -75,12 +75,12 @@ nab.view("selector", function (section) {
 	/* ---- what is chosen, as text and on the buttons ---- */
 	function judged() {
 		nab.all("[data-class]", section).forEach(function (b) {
-			b.setAttribute("aria-pressed", nab.state.classes.indexOf(+b.dataset.class) < 0 ? "false" : "true");
+			nab.press(b, nab.state.classes.indexOf(+b.dataset.class) >= 0);
 		});
 		nab.all("[data-slice]", section).forEach(function (b) {
-			b.setAttribute("aria-pressed", nab.state.slice === +b.dataset.slice ? "true" : "false");
+			nab.press(b, nab.state.slice === +b.dataset.slice);
 		});
-		all.setAttribute("aria-pressed", nab.selective() ? "false" : "true");
+		nab.press(all, !nab.selective());
 		if (many) showPicked();
 		tell();
 	}

@@ -41,3 +41,4 @@ t confirm slope-0 --seeds 1 --quiet | sed -n 2,3p | bare
 t report --quiet
 head -1 report/leaderboard.csv | cut -d, -f8-12
 grep -m 2 '|' report/leaderboard.md | bare
+grep -oE 'validation, last epoch[^<]*|"metric":\{[^}]*\}|<div class="k">best validation [^<]*|validation accuracy|accuracy %' report/index.html | sort | uniq -c | sed -E 's/^ +//'
