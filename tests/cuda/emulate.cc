@@ -91,7 +91,7 @@ struct pool {
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static pool *pools;
-static int backwards = -1;
+static __thread int backwards;
 static __thread pool *now;
 
 [[noreturn]] static void stop(const char *what)
@@ -245,7 +245,7 @@ static void run_block(pool *p)
 		stop("some threads wait at a barrier that the others never reach");
 }
 
-void emulate_order(int reverse)
+extern "C" void emulate_order(int reverse)
 {
 	backwards = reverse;
 }
@@ -264,11 +264,6 @@ extern "C" int emulate_launch(dim3 grid, dim3 block, size_t shared, void (*body)
 
 	if (!launchable(grid, block, shared))
 		return 9; /* cudaErrorInvalidConfiguration */
-	if (backwards < 0) {
-		const char *order = getenv("NAB_EMULATED_ORDER");
-
-		backwards = order && strcmp(order, "reverse") == 0;
-	}
 	p = now = pool_take();
 	p->body = body;
 	p->arg = arg;

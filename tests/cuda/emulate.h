@@ -7,8 +7,8 @@
  * have ended, a launch with too large a block or too much shared memory. Shared memory of SHARED() and SHARED_BYTES()
  * holds NaN before it is written.
  *
- * NAB_EMULATED_ORDER=reverse runs blocks, warps and threads from the last to the first: a missing barrier changes
- * results (emulate_order() sets it, too).
+ * emulate_order(1) makes the calling thread run blocks and threads from the last to the first from now on: a missing
+ * barrier changes results.
  */
 #ifndef NAB_TESTS_CUDA_EMULATE_H
 #define NAB_TESTS_CUDA_EMULATE_H
@@ -85,8 +85,8 @@ void emulate_warp_barrier(unsigned mask);
 uint64_t emulate_exchange(unsigned mask, uint64_t bits, unsigned lane);
 unsigned emulate_ballot(unsigned mask, int predicate);
 void emulate_poison(void *at, size_t bytes); /* once a block */
-void emulate_order(int reverse);
 
+extern "C" void emulate_order(int reverse);
 extern "C" int emulate_launch(dim3 grid, dim3 block, size_t shared, void (*body)(void *), void *arg);
 
 #define SHARED(T, name, n)         \

@@ -6,6 +6,7 @@
  *	NAB_EMULATED_DEVICES=n           cards (1)
  *	NAB_EMULATED_MEMORY=bytes        of each (4 GiB)
  *	NAB_EMULATED_FAULT=lost:after:n  the n-th exec_run() of the process, and all after it, end with CUDA_LOST
+ *	NAB_EMULATED_ORDER=reverse       blocks and threads run from the last to the first
  *	CUDA_VISIBLE_DEVICES             indices or UUIDs, as the driver reads it
  */
 #include <pthread.h>
@@ -439,6 +440,9 @@ static bool lost(void)
 
 static int exec_run(struct cuda_exec *x, int64_t times, struct cuda_error *e)
 {
+	const char *order = getenv("NAB_EMULATED_ORDER");
+
+	emulate_order(order && strcmp(order, "reverse") == 0);
 	if (lost())
 		return fail(e, CUDA_LOST, -1, "an illegal memory access was encountered (emulated)");
 	for (int64_t t = 0; t < times; t++)

@@ -6,6 +6,8 @@
 
 #include "train/cuda/kernels.h"
 
+void emulate_order(int reverse); /* emulate.h */
+
 /* Elements of a buffer as doubles (free with free()), zeros if it is NONE; and back. */
 double *emulated_read(const struct launch *l, const struct cuda_ref *r, int64_t n);
 void emulated_write(const struct launch *l, const struct cuda_ref *r, const double *from, int64_t n);
