@@ -212,6 +212,10 @@ static inline dim3 grid_of(const struct launch *l, int64_t count, int each)
 template <typename... P, typename... A>
 static inline int launch(void (*kernel)(P...), dim3 grid, dim3 block, size_t shared, const struct launch *l, A... args)
 {
+	cudaFuncAttributes unused;
+
+	if (l->load_only)
+		return (int)cudaFuncGetAttributes(&unused, kernel);
 	kernel<<<grid, block, shared, (cudaStream_t)l->stream>>>(P(args)...);
 	return (int)cudaGetLastError();
 }

@@ -17,6 +17,7 @@ extern "C" {
 struct launch {                       /* what operations of an executable have in common */
 	void *stream;                 /* cudaStream_t */
 	int32_t processors;           /* multiprocessors of the device: a bound on grids */
+	int32_t load_only;            /* kernels are loaded into the device, and not run: before a capture */
 	uint64_t base[CUDA_BASES];    /* addresses; base[CUDA_NONE] is 0 */
 	struct cuda_control *control; /* in device memory */
 };
