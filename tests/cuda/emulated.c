@@ -408,7 +408,7 @@ static int library_op(const struct cuda_op *op, const struct launch *l)
 	if (op->kind == CUDA_OP_RECURRENT_BACK)
 		return emulated_recurrent_back(op, l);
 	products[op->kind](op, l);
-	return 0;
+	return op->kind == CUDA_OP_CONV || op->kind == CUDA_OP_DENSE ? cuda_bias_act(op, l) : 0;
 }
 
 static int run_op(struct cuda_exec *x, int i, struct cuda_error *e)

@@ -54,7 +54,7 @@ void emulated_write(const struct launch *l, const struct cuda_ref *r, const doub
 
 struct product {
 	struct cuda_dims x, y;
-	int kh, kw, stride[2], dilation[2], before[2], relu;
+	int kh, kw, stride[2], dilation[2], before[2];
 };
 
 static struct product of_conv(const struct cuda_op *op)
@@ -67,21 +67,16 @@ static struct product of_conv(const struct cuda_op *op)
 				 .kw = c->kw,
 				 .stride = { c->stride[0], c->stride[1] },
 				 .dilation = { c->dilation[0], c->dilation[1] },
-				 .before = { c->before[0], c->before[1] },
-				 .relu = c->act == CUDA_ACT_RELU };
+				 .before = { c->before[0], c->before[1] } };
 }
 
 static struct product of_dense(const struct cuda_op *op)
 {
 	const struct cuda_op_dense *d = &op->u.dense;
 
-	return (struct product){ .x = d->x,
-				 .y = d->y,
-				 .kh = d->x.h,
-				 .kw = d->x.w,
-				 .stride = { 1, 1 },
-				 .dilation = { 1, 1 },
-				 .relu = d->act == CUDA_ACT_RELU };
+	return (struct product){
+		.x = d->x, .y = d->y, .kh = d->x.h, .kw = d->x.w, .stride = { 1, 1 }, .dilation = { 1, 1 }
+	};
 }
 
 static int64_t count(const struct cuda_dims *d)
@@ -149,18 +144,12 @@ static void tap_weight(const struct product *p, double *x, double *dw, double *d
 static void forward(const struct product *p, const struct cuda_op *op, const struct launch *l)
 {
 	double *x = emulated_read(l, &op->buf[0], count(&p->x)), *w = emulated_read(l, &op->buf[1], weights(p));
-	double *bias = emulated_read(l, &op->buf[2], p->y.pitch), *y = calloc((size_t)count(&p->y), sizeof *y);
+	double *y = calloc((size_t)count(&p->y), sizeof *y);
 
 	each_tap(p, x, w, y, tap_forward);
-	for (int64_t i = 0; i < count(&p->y); i++) {
-		y[i] += bias[i % p->y.pitch];
-		if (p->relu && y[i] < 0)
-			y[i] = 0;
-	}
 	emulated_write(l, &op->buf[3], y, count(&p->y));
 	free(x);
 	free(w);
-	free(bias);
 	free(y);
 }
 

@@ -45,8 +45,10 @@ struct library *library_described(const char *description, struct cuda_error *e)
  * not the offsets. */
 int library_plan(struct library *l, struct cuda_op *op, int64_t *scratch, int64_t *reserve, struct cuda_error *e);
 
-/* The chosen engine in words, without newline, e.g. "cuDNN 9.19 engine 37, tensor cores, 0 B". Static text per call:
- * written to buf. */
+/* After the last operation of a program was planned: writes what was newly chosen to the file of choices. */
+void library_planned(void);
+
+/* The chosen engine in words, without newline, e.g. "cuDNN engine 37, tensor cores, 0 B". */
 void library_describe(struct library *l, const struct cuda_op *op, char *buf, size_t size);
 
 /* CONV and DENSE: whether the plan is the bare product, so that bias and activation of buf 3 must be done by the
