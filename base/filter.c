@@ -46,8 +46,6 @@ struct node {
 
 struct filter {
 	const struct node *root;
-	const struct filter_name *names;
-	int n;
 };
 
 static const char *const type_names[] = {
@@ -462,7 +460,7 @@ static struct node *negation(struct reader *r)
 	const char *at;
 	struct node *v;
 
-	if (!accept(r, "not") && (blanks(r), r->s[0] != '!' || !accept(r, "!")))
+	if (!accept(r, "not") && !accept(r, "!"))
 		return comparison(r);
 	if (!deeper(r))
 		return NULL;
@@ -527,7 +525,7 @@ int filter_read(struct filter **out, const char *text_, enum filter_use use, con
 		return -1;
 	}
 	f = ARENA_NEW(a, struct filter);
-	*f = (struct filter){ root, names, n };
+	f->root = root;
 	*out = f;
 	return 0;
 }

@@ -612,37 +612,22 @@ void json_pretty(struct str *out, const struct json *v)
 
 /* ---- reading a document --------------------------------------------------------------------------------- */
 
-static void report(const struct json_in *in, const struct json *v, enum diag_level level, const char *fmt, va_list ap)
+int json_bad(const struct json_in *in, const struct json *v, const char *fmt, ...)
 {
 	char path[160], where[400];
+	va_list ap;
 
 	if (!in || !in->diag)
-		return;
+		return -1;
 	json_path(in->root, v, path, sizeof path);
 	if (in->at)
 		snprintf(where, sizeof where, "%s%s%s", in->at, path[0] && path[0] != '[' ? "." : "", path);
 	else
 		snprintf(where, sizeof where, "%s", path);
-	diag_vadd(in->diag, level, where, fmt, ap);
-}
-
-int json_bad(const struct json_in *in, const struct json *v, const char *fmt, ...)
-{
-	va_list ap;
-
 	va_start(ap, fmt);
-	report(in, v, DIAG_ERROR, fmt, ap);
+	diag_vadd(in->diag, DIAG_ERROR, where, fmt, ap);
 	va_end(ap);
 	return -1;
-}
-
-void json_warn(const struct json_in *in, const struct json *v, const char *fmt, ...)
-{
-	va_list ap;
-
-	va_start(ap, fmt);
-	report(in, v, DIAG_WARNING, fmt, ap);
-	va_end(ap);
 }
 
 int json_unknown(const struct json_in *in, const struct json *object, const char *const *known, int n)

@@ -74,10 +74,8 @@ struct json_in {
 	const char *at; /* put before every path ("layers[2]"), or NULL */
 };
 
-/* Adds an error (or warning) at v's path; always returns -1. With in NULL or in->diag NULL nothing is recorded. */
+/* Adds an error at v's path; always returns -1. With in NULL or in->diag NULL nothing is recorded. */
 int json_bad(const struct json_in *in, const struct json *v, const char *fmt, ...)
-    __attribute__((format(printf, 3, 4)));
-void json_warn(const struct json_in *in, const struct json *v, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));
 
 /* Reports keys of `object` that are not in known[0..n), with a suggestion. Returns the number of unknown keys. */

@@ -150,19 +150,6 @@ static double transform(double (*out)[2], const double (*x)[2], const double *d,
 	return sum;
 }
 
-double mds_stress(const double (*x)[2], const double *d, int n)
-{
-	double sum = 0;
-
-	for (int i = 0; i < n; i++)
-		for (int j = 0; j < i; j++) {
-			double gap = hypot(x[i][0] - x[j][0], x[i][1] - x[j][1]) - d[(size_t)i * (size_t)n + (size_t)j];
-
-			sum += gap * gap;
-		}
-	return sum;
-}
-
 static double sum_of_squares(const double *d, int n)
 {
 	double sum = 0;

@@ -24,7 +24,6 @@ double mds_smacof(double (*x)[2], const double *d, int n, int *steps);
  * classical solution, for mds_place(). *stress: raw, may be NULL. */
 int mds_map(double (*x)[2], double (*classical)[2], const double *d, int n, double *stress, struct err *e);
 
-double mds_stress(const double (*x)[2], const double *d, int n); /* raw */
 /* Raw stress as a share, Kruskal's stress 1: sqrt(raw / sum of d^2) in [0, 1]; 0 if all distances are 0. */
 double mds_stress1(double raw, const double *d, int n);
 

@@ -629,7 +629,8 @@ struct json *opt_schema(const struct opt *opts, struct json *extra)
 
 /* ---- variants ------------------------------------------------------------------------------------------- */
 
-int opt_variant_split(const char **name, const struct json **options, const struct json *v, const struct json_in *in)
+/* Takes such a value apart: its name, and the options (NULL: none given). -1 with a message if it has another form. */
+static int variant_split(const char **name, const struct json **options, const struct json *v, const struct json_in *in)
 {
 	const struct json *only = json_type(v) == JSON_OBJECT ? json_first(v) : NULL;
 
@@ -672,7 +673,7 @@ int opt_variant_read(void *cfg, const struct opt_variant *variants, int n, const
 	const char *name;
 	const struct json *options;
 
-	if (opt_variant_split(&name, &options, v, in) < 0)
+	if (variant_split(&name, &options, v, in) < 0)
 		return -1;
 	for (int i = 0; i < n; i++)
 		if (strcmp(variants[i].name, name) == 0)

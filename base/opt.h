@@ -158,9 +158,6 @@ struct opt_variant {
 	const char *help;
 };
 
-/* Takes such a value apart: its name, and the options (NULL: none given). -1 with a message if it has another form. */
-int opt_variant_split(const char **name, const struct json **options, const struct json *v, const struct json_in *in);
-
 /* Reads a variant of variants[0..n): the options of the one named go into cfg, which must be zeroed before. Returns its
  * index, or -1 with messages in `in`. */
 int opt_variant_read(void *cfg, const struct opt_variant *variants, int n, const struct json *v, struct arena *a,

@@ -89,7 +89,8 @@ static struct json *one_layer(const char *word, size_t n, struct err *e)
 	return NULL;
 }
 
-struct json *edit_entry(const char *text, struct err *e)
+/* New layers from JSON or words; caller frees; NULL with e. */
+static struct json *new_layers(const char *text, struct err *e)
 {
 	struct json *v = NULL, *list;
 
@@ -138,7 +139,7 @@ static int put_option(struct edit_words *w, const struct opt *o, const char *val
 	if (o->type == OPT_T_STR) {
 		v = json_str(value);
 	} else if (o->type != OPT_T_JSON || !strchr(value, '=') || is_json(value) || strcmp(o->name, "with") == 0) {
-		v = strcmp(o->name, "with") == 0 ? edit_entry(value, e) : scalar(value, strlen(value));
+		v = strcmp(o->name, "with") == 0 ? new_layers(value, e) : scalar(value, strlen(value));
 	} else {
 		v = json_object();
 		if (put_options(v, NULL, o->name, value, e) < 0) {
@@ -193,7 +194,7 @@ int edit_word(struct edit_words *w, const char *flag, const char *value, struct 
 	if (o)
 		return put_option(w, o, value, e);
 	if (op->entry)
-		return begin(w, op, edit_entry(value, e));
+		return begin(w, op, new_layers(value, e));
 	if (strcmp(op->name, "set") == 0)
 		return begin_set(w, op, value, e);
 	return begin(w, op, json_str(value));

@@ -25,7 +25,4 @@ int edit_word(struct edit_words *w, const char *flag, const char *value, struct 
 void edit_words_add(struct edit_words *w, const struct json *edits);
 void edit_words_release(struct edit_words *w);
 
-/* New layers from JSON or words; caller frees; NULL with e. */
-struct json *edit_entry(const char *text, struct err *e);
-
 #endif

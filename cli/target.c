@@ -52,7 +52,7 @@ static int spec_from_file(struct cli *c, const char *path, struct dataset_spec *
 	return rc;
 }
 
-int cli_data_spec(struct cli *c, const char *text, struct dataset_spec *out, struct err *e)
+static int data_spec(struct cli *c, const char *text, struct dataset_spec *out, struct err *e)
 {
 	const char *colon = strchr(text, ':');
 	struct json *v;
@@ -76,12 +76,13 @@ int cli_open_data(struct cli *c, const char *text, struct dataset **out, struct 
 {
 	struct dataset_spec spec = { 0 };
 
-	if (cli_data_spec(c, text, &spec, e) < 0)
+	if (data_spec(c, text, &spec, e) < 0)
 		return -1;
 	return dataset_open(out, &spec, e);
 }
 
-int cli_data_fits(const struct graph *g, const struct dataset *d, double image, struct err *e)
+/* The input of the model and the data set (images scaled by `image`) agree, or ERR_INVALID. */
+static int data_fits(const struct graph *g, const struct dataset *d, double image, struct err *e)
 {
 	struct shape shape = batch_shape(d, image);
 	char want[48], have[48];
@@ -272,7 +273,7 @@ int cli_target_data(struct cli *c, const struct target *t, const char *data, str
 	}
 	if (rc < 0)
 		return -1;
-	if (cli_data_fits(t->graph, *out, image_scale(t), e) == 0)
+	if (data_fits(t->graph, *out, image_scale(t), e) == 0)
 		return 0;
 	dataset_close(*out);
 	*out = NULL;

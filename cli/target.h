@@ -10,7 +10,6 @@
 #include "train/backend.h"
 
 /* A data set: "glyphs", "format:folder" ("idx:data/mnist"), or a JSON file that holds a specification or a study. */
-int cli_data_spec(struct cli *c, const char *text, struct dataset_spec *out, struct err *e);
 int cli_open_data(struct cli *c, const char *text, struct dataset **out, struct err *e);
 
 /* A model file, or a run of the store ("best", a run's number, a candidate's label, a model's name or hash). */
@@ -38,9 +37,6 @@ int cli_target_weights(const struct target *t, const char *path, struct weights 
 
 /* Opens a backend by name ("" or NULL: the preferred one that works here). */
 int cli_backend(const char *name, int threads, const struct backend **b, struct backend_ctx **ctx, struct err *e);
-
-/* The input of the model and the data set (images scaled by `image`) agree, or ERR_INVALID. */
-int cli_data_fits(const struct graph *g, const struct dataset *d, double image, struct err *e);
 
 /* The store to use: --store, else $NAB_STORE, else the only *.db in the working directory. */
 int cli_store_path(struct cli *c, const char *flag, const char **out, struct err *e);

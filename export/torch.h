@@ -43,7 +43,4 @@ int torch_model(struct py *p, const struct export_job *job, const char *hash, st
 /* train.py into p; -1 with e if the recipe cannot be written for this model. */
 int torch_train(struct py *p, const struct export_job *job, struct err *e);
 
-/* Lines "key  value" about the model and its origin, for docstrings. */
-void torch_facts(struct py *p, const struct export_job *job, const char *hash);
-
 #endif

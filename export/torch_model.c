@@ -85,7 +85,8 @@ static void fact(struct py *p, const char *key, const char *value)
 	str_release(&line);
 }
 
-void torch_facts(struct py *p, const struct export_job *job, const char *hash)
+/* Lines "key  value" about the model and its origin, for docstrings. */
+static void put_facts(struct py *p, const struct export_job *job, const char *hash)
 {
 	struct cost cost = { 0 };
 	char number[32];
@@ -119,7 +120,7 @@ static void write_docstring(struct py *p, const struct export_job *job, const ch
 	str_add(&title, ", exported by nab for PyTorch.\n\n");
 	py_text(p, str_get(&title));
 	str_release(&title);
-	torch_facts(p, job, hash);
+	put_facts(p, job, hash);
 	py_text(p, "\n    from model import load\n    model = load()  # evaluation mode\n");
 	if (g->n_inputs == 1)
 		py_text(p, job->channels ? "    logits = model(normalise(raw))  # raw: [n, *INPUT]\n"

@@ -127,7 +127,7 @@ static int64_t differing(const struct distances *d, int i, int k)
 	return sum;
 }
 
-double distance_between(const struct distances *d, int i, int k)
+static double between(const struct distances *d, int i, int k)
 {
 	const struct prepared *x = &d->m[i], *y = &d->m[k];
 
@@ -152,12 +152,12 @@ void distances_rows(const struct distances *d, double *tri, const int *number, i
 #pragma omp parallel for schedule(dynamic) if (n > 100)
 	for (int i = n - 1; i >= from; i--) /* long rows first */
 		for (int k = 0; k < i; k++)
-			tri[triangle_at(i, k)] = distance_between(d, number[i], number[k]);
+			tri[triangle_at(i, k)] = between(d, number[i], number[k]);
 }
 
 void distances_from(const struct distances *d, double *to, int one, const int *list, int n)
 {
 #pragma omp parallel for schedule(dynamic, 16) if (n > 100)
 	for (int i = 0; i < n; i++)
-		to[i] = distance_between(d, one, list[i]);
+		to[i] = between(d, one, list[i]);
 }

@@ -36,8 +36,6 @@ int distances_add_graph(struct distances *d, const struct graph *g, struct err *
 int distances_add_predictions(struct distances *d, const uint16_t *predicted, int64_t n, struct err *e);
 int distances_count(const struct distances *d);
 
-double distance_between(const struct distances *d, int i, int k);
-
 /* The lower triangle without its diagonal, row by row: of pair (i, k < i) at i * (i - 1) / 2 + k. */
 static inline int64_t triangle_at(int i, int k)
 {

@@ -73,7 +73,9 @@ void figure_release(struct figure *f)
 	str_release(&f->dat);
 }
 
-void figure_words(struct figure *f, const char *text)
+/* Our own words as a string of the script, without its quotes: LaTeX's special characters are escaped where it reads
+ * them. */
+static void put_words(struct figure *f, const char *text)
 {
 	struct str words = { 0 };
 
@@ -83,13 +85,6 @@ void figure_words(struct figure *f, const char *text)
 		str_add(&words, text);
 	escape_gnuplot(&f->gp, str_get(&words));
 	str_release(&words);
-}
-
-void figure_set(struct figure *f, const char *name, const char *words)
-{
-	str_addf(&f->gp, "set %s '", name);
-	figure_words(f, words);
-	str_add(&f->gp, "'\n");
 }
 
 void figure_margins(struct figure *f, double left, double right, double top, double bottom)
@@ -114,7 +109,7 @@ double figure_text_width(const char *text, double size)
 static void title(struct figure *f, int tag, const char *words, double x, double y, const char *how)
 {
 	str_addf(&f->gp, "set label %d '", tag);
-	figure_words(f, words);
+	put_words(f, words);
 	str_addf(&f->gp, "' at screen %.4f, screen %.4f center%s\n", x / f->width, y / f->height, how);
 }
 

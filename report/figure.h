@@ -31,11 +31,6 @@ struct figure {
 void figure_begin(struct figure *f, const struct plot_request *q, double width, double height);
 void figure_release(struct figure *f);
 
-/* Our own words as a string of the script, without its quotes: LaTeX's special characters are escaped where it reads
- * them. */
-void figure_words(struct figure *f, const char *text);
-/* "set NAME 'WORDS'" */
-void figure_set(struct figure *f, const char *name, const char *words);
 /* Where the plot area lies: by our own measure, since terminals guess the widths of texts, each in its own way. */
 void figure_margins(struct figure *f, double left, double right, double top, double bottom);
 /* Titles of the axes (NULL: none), along the lower and the left edge. */

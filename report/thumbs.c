@@ -235,7 +235,7 @@ void thumbs_draw(const struct dataset *d, uint32_t index, struct picture *to)
 	mem_free(v);
 }
 
-void thumbs_text(struct str *out, const struct dataset *d, uint32_t index)
+static void put_tokens(struct str *out, const struct dataset *d, uint32_t index)
 {
 	int64_t per = shape_count(&d->shape), n = d->length ? d->length[index] : per;
 
@@ -288,7 +288,7 @@ static void texts(struct str *out, const struct dataset *d, const int64_t *order
 	for (int64_t i = 0; i < n && out->len - start < limit; i++) {
 		struct str one = { 0 };
 
-		thumbs_text(&one, d, d->split[SPLIT_VALIDATION][order[i]]);
+		put_tokens(&one, d, d->split[SPLIT_VALIDATION][order[i]]);
 		str_addf(out, "%s\"%lld\":", i ? "," : "", (long long)order[i]);
 		json_quote(out, str_get(&one));
 		str_release(&one);

@@ -23,7 +23,6 @@ struct dataset *thumbs_open(const struct report *r, bool any_size, char why[THUM
 bool thumbs_size(const struct dataset *d, struct picture *size);
 /* Draws example `index` of the data into to->data[channels][height][width], made for thumbs_size(). */
 void thumbs_draw(const struct dataset *d, uint32_t index, struct picture *to);
-void thumbs_text(struct str *out, const struct dataset *d, uint32_t index);
 
 /* A JSON object for nab.data.examples: {"width", "height", "channels", "columns", "per", "of": [...], "sheets": [PNG in
  * base64]} with as many of the validation examples order[0..n) as fit into `limit` bytes, or {"texts": {...}}. */

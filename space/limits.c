@@ -36,17 +36,6 @@ const char *space_cause_name(enum space_cause c)
 	return names[c];
 }
 
-void space_stats_add(struct space_stats *to, const struct space_stats *from)
-{
-	to->drawn += from->drawn;
-	to->accepted += from->accepted;
-	to->steps += from->steps;
-	for (int i = 0; i < CAUSE_COUNT; i++)
-		to->rejected[i] += from->rejected[i];
-	for (int i = 0; i < SPACE_STATES_MAX; i++)
-		to->misfits[i] += from->misfits[i];
-}
-
 struct json *space_stats_write(const struct space_stats *st, const struct space *s)
 {
 	struct json *o = json_object(), *part;
@@ -94,20 +83,4 @@ int space_accepts(const struct space *s, const struct graph *g, enum space_cause
 		return 0;
 	}
 	return 1;
-}
-
-char *space_cause_text(char buf[128], const struct space *s, const struct graph *g, enum space_cause cause)
-{
-	int64_t have[LIMIT_COUNT] = { 0 };
-	char a[32], b[32];
-	int limit = (int)cause / 2;
-	bool over = cause % 2;
-
-	if (cause >= CAUSE_MISFIT || !g || limit == LIMIT_STATES || measure(have, g, NULL) < 0)
-		snprintf(buf, 128, "%s", space_cause_name(cause));
-	else
-		snprintf(buf, 128, "%s: %s %s %s", space_cause_name(cause), str_thousands(a, (long long)have[limit]),
-			 over ? "exceeds" : "is below",
-			 str_thousands(b, (long long)(over ? s->limits[limit].max : s->limits[limit].min)));
-	return buf;
 }

@@ -77,7 +77,6 @@ struct space_stats {
 	int64_t steps;                     /* states appended, also in rejected models */
 	int64_t misfits[SPACE_STATES_MAX]; /* draws of a state that did not fit */
 };
-void space_stats_add(struct space_stats *to, const struct space_stats *from);
 /* {"drawn":, "accepted":, "rejected": {cause: n}, "misfits": {state: n}}; caller frees. */
 struct json *space_stats_write(const struct space_stats *st, const struct space *s);
 
@@ -124,8 +123,6 @@ int space_nth(struct graph **out, const struct space *s, const struct space_targ
 /* Whether a graph made elsewhere (mutated, by hand) is within the limits that concern graphs ("states" does not):
  * 1, or 0 with the cause, or -1 with e. */
 int space_accepts(const struct space *s, const struct graph *g, enum space_cause *cause, struct err *e);
-/* "params.max: 120,394 exceeds 100,000", for messages about such a graph. */
-char *space_cause_text(char buf[128], const struct space *s, const struct graph *g, enum space_cause cause);
 
 /* ---- the chain, for mutation: what may follow ---- */
 

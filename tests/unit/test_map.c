@@ -70,6 +70,19 @@ static void space_between(double *d, int n, int dims, struct rng *r)
 		}
 }
 
+static double raw_stress(const double (*x)[2], const double *d, int n)
+{
+	double sum = 0;
+
+	for (int i = 0; i < n; i++)
+		for (int j = 0; j < i; j++) {
+			double gap = hypot(x[i][0] - x[j][0], x[i][1] - x[j][1]) - d[(size_t)i * (size_t)n + (size_t)j];
+
+			sum += gap * gap;
+		}
+	return sum;
+}
+
 static void exact_in_a_plane(void **state)
 {
 	struct rng r;
@@ -159,22 +172,22 @@ static void stress_never_rises(void **state)
 
 		space_between(d, n, 3 + (int)rng_below(&r, 7), &r);
 		OK(mds_classical(y, d, n, &bad));
-		classical = mds_stress((const double(*)[2])y, d, n);
+		classical = raw_stress((const double(*)[2])y, d, n);
 		OK(mds_map(x, NULL, d, n, &best, &bad));
-		assert_true(fabs(best - mds_stress((const double(*)[2])x, d, n)) < 1e-9 * best);
+		assert_true(fabs(best - raw_stress((const double(*)[2])x, d, n)) < 1e-9 * best);
 		assert_true(best <= classical);
 		assert_true(mds_stress1(best, d, n) > 0 && mds_stress1(best, d, n) < 1);
 		draw(&r, y, n);
-		before = mds_stress((const double(*)[2])y, d, n);
+		before = raw_stress((const double(*)[2])y, d, n);
 		one = mds_smacof(y, d, n, &steps);
 		assert_true(one <= before && steps > 0 &&
-			    fabs(one - mds_stress((const double(*)[2])y, d, n)) <= 1e-9 * one);
+			    fabs(one - raw_stress((const double(*)[2])y, d, n)) <= 1e-9 * one);
 		/* where it stopped, another round brings next to nothing */
 		before = one;
 		one = mds_smacof(y, d, n, &steps);
 		assert_true(one <= before && one > before * (1 - 1e-4));
 		mds_settle(y[0], (const double(*)[2])(y + 1), d + 1, n - 1);
-		assert_true(mds_stress((const double(*)[2])y, d, n) <= one * (1 + 1e-9));
+		assert_true(raw_stress((const double(*)[2])y, d, n) <= one * (1 + 1e-9));
 	}
 }
 
