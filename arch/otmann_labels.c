@@ -52,11 +52,6 @@ static double side_gap(double a, double b)
 	return sqrt(2) / 10 * sqrt(fabs(a - b));
 }
 
-static bool any_activation(const struct label *l)
-{
-	return l->type == LABEL_ACTIVATION;
-}
-
 static double unlike_conv(const struct label *x, const struct label *y)
 {
 	double u = side_gap(x->side, y->side);
@@ -82,7 +77,7 @@ static double unlike_activation(const struct label *x, const struct label *y)
 {
 	if (strcmp(x->text, y->text) == 0)
 		return 0;
-	return x->type == y->type && !any_activation(x) ? 0.1 : 0.25;
+	return x->type == y->type && x->type != LABEL_ACTIVATION ? 0.1 : 0.25;
 }
 
 static double unlike_recurrent(const struct label *x, const struct label *y)
@@ -203,11 +198,7 @@ static double remap_mismatch(const struct label *x, const struct label *y)
 		return remap_sides(x->side, y->side, conv);
 	if (x->type == LABEL_POOL)
 		return remap_sides(x->side, y->side, pool);
-	if (strcmp(x->text, y->text) == 0)
-		return 0;
-	if (label_family(x) != LABEL_ACTIVATION)
-		return (double)INFINITY;
-	return x->type == y->type ? 0.1 : 0.25;
+	return mlp_mismatch(x, y);
 }
 
 /* REMAP's labels of pooling and dense layers are not those that the code of the groups looks for. */

@@ -72,8 +72,8 @@ struct otmann {
 	int n_supplies;
 };
 
-/* A model with labels and masses, and edges sorted by nothing: fills what comparisons need. The layers stand in any
- * order; ip and op are the first two. ERR_INVALID for a cycle. */
+/* Fills what comparisons need of a model with labels and masses; layers and edges stand in any order. ERR_INVALID for a
+ * cycle. */
 int otmann_finish(struct otmann *m, const struct otmann_edge *edges, int n_edges, struct arena *a, struct err *e);
 
 #endif

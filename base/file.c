@@ -132,10 +132,10 @@ int file_read(char **out, size_t *len, const char *path, size_t limit, bool gunz
 	return rc;
 }
 
-static int write_all(int fd, const char *data, size_t len)
+int file_put(int fd, const void *data, size_t len)
 {
 	for (size_t done = 0; done < len;) {
-		ssize_t put = write(fd, data + done, len - done);
+		ssize_t put = write(fd, (const char *)data + done, len - done);
 
 		if (put < 0 && errno == EINTR)
 			continue;
@@ -153,7 +153,7 @@ static int write_in_place(const char *path, const void *data, size_t len)
 
 	if (fd < 0)
 		return -1;
-	rc = write_all(fd, data, len);
+	rc = file_put(fd, data, len);
 	return close(fd) < 0 ? -1 : rc;
 }
 
@@ -166,7 +166,7 @@ static int replace(const char *path, const void *data, size_t len)
 	snprintf(tmp, n, "%s.tmp%d", path, (int)getpid() % 100000);
 	fd = open(tmp, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
 	if (fd >= 0) {
-		rc = write_all(fd, data, len) < 0 || fsync(fd) < 0 || rename(tmp, path) < 0 ? -1 : 0;
+		rc = file_put(fd, data, len) < 0 || fsync(fd) < 0 || rename(tmp, path) < 0 ? -1 : 0;
 		why = errno; /* of the mistake, not of tidying up */
 		if (rc < 0)
 			unlink(tmp);

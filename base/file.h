@@ -17,6 +17,9 @@ int file_read(char **out, size_t *len, const char *path, size_t limit, bool gunz
  * Of a link its target is replaced. What is there but is no file (a pipe, /dev/stdout) is written to as it stands. */
 int file_write(const char *path, const void *data, size_t len, struct err *e);
 
+/* All bytes to an open file; -1 with errno. */
+int file_put(int fd, const void *data, size_t len);
+
 bool file_exists(const char *path);
 int file_mkdirs(const char *path, struct err *e); /* like mkdir -p, mode 0777 less the umask */
 

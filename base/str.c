@@ -47,6 +47,12 @@ void str_addc(struct str *t, char c)
 	str_addn(t, &c, 1);
 }
 
+void str_add_bytes(struct str *t, uint64_t v, int n)
+{
+	for (int i = 0; i < n; i++)
+		str_addc(t, (char)(v >> 8 * i));
+}
+
 void str_vaddf(struct str *t, const char *fmt, va_list ap)
 {
 	va_list again;

@@ -19,12 +19,6 @@ static void key(struct str *out, int field, int wire)
 	varint(out, (uint64_t)field << 3 | (uint64_t)wire);
 }
 
-static void little_endian(struct str *out, uint64_t bits, int bytes)
-{
-	for (int i = 0; i < bytes; i++)
-		str_addc(out, (char)(bits >> 8 * i));
-}
-
 void pb_int(struct str *out, int field, int64_t v)
 {
 	key(out, field, VARINT);
@@ -37,7 +31,7 @@ void pb_float(struct str *out, int field, float v)
 
 	memcpy(&bits, &v, sizeof bits);
 	key(out, field, FIXED32);
-	little_endian(out, bits, 4);
+	str_add_bytes(out, bits, 4);
 }
 
 void pb_double(struct str *out, int field, double v)
@@ -46,7 +40,7 @@ void pb_double(struct str *out, int field, double v)
 
 	memcpy(&bits, &v, sizeof bits);
 	key(out, field, FIXED64);
-	little_endian(out, bits, 8);
+	str_add_bytes(out, bits, 8);
 }
 
 void pb_bytes(struct str *out, int field, const void *data, size_t n)

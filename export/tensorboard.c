@@ -332,18 +332,6 @@ out:
 
 /* ---- files ---------------------------------------------------------------------------------------------- */
 
-static int append(int fd, const char *path, const char *data, size_t n, struct err *e)
-{
-	for (size_t done = 0; done < n;) {
-		ssize_t k = write(fd, data + done, n - done);
-
-		if (k < 0 && errno != EINTR)
-			return ERR(e, ERR_RUNTIME, path, "cannot be written: %s", strerror(errno));
-		done += k > 0 ? (size_t)k : 0;
-	}
-	return 0;
-}
-
 /* Bytes at the beginning of the file that are those of `want`; -1 if it goes on with others. */
 static int64_t common(int fd, const struct str *want)
 {
@@ -376,10 +364,12 @@ int tensorboard_write(struct store *s, int64_t run, const char *dir, struct err 
 	}
 	flock(fd, LOCK_EX); /* a coordinator and who handed it work may both log a run */
 	have = common(fd, &want);
-	if (have < 0)
+	if (have < 0) {
 		TRY(file_write(path, want.s, want.len, e));
-	else
-		TRY(append(fd, path, want.s + have, want.len - (size_t)have, e));
+	} else if (file_put(fd, want.s + have, want.len - (size_t)have) < 0) {
+		ERR(e, ERR_RUNTIME, path, "cannot be written: %s", strerror(errno));
+		goto out;
+	}
 	rc = 0;
 out:
 	if (fd >= 0)

@@ -19,24 +19,18 @@ uint32_t crc32c(const void *data, size_t n)
 	return ~crc;
 }
 
-static void little_endian(struct str *out, uint64_t v, int bytes)
-{
-	for (int i = 0; i < bytes; i++)
-		str_addc(out, (char)(v >> 8 * i));
-}
-
 static void masked(struct str *out, const void *data, size_t n)
 {
 	uint32_t crc = crc32c(data, n);
 
-	little_endian(out, (crc >> 15 | crc << 17) + 0xa282ead8u, 4);
+	str_add_bytes(out, (crc >> 15 | crc << 17) + 0xa282ead8u, 4);
 }
 
 void tfrecord_add(struct str *out, const void *data, size_t n)
 {
 	size_t at = out->len;
 
-	little_endian(out, n, 8);
+	str_add_bytes(out, n, 8);
 	masked(out, out->s + at, 8);
 	str_addn(out, data, n);
 	masked(out, data, n);
