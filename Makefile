@@ -5,6 +5,7 @@
 #   make check                install what is missing, build, pass all tests
 #   make SAN=address,undefined check-unit    the same with sanitizers, in an object tree of its own
 #   make check-long check-exports fuzz bench golden install clean
+#   make CUDA=0, CUDA=1       without the CUDA plugin; with it, or an error. By default it is built where nvcc is
 #   make gpu-check, make gpu-bench PART=1 .. 6    on a machine with a GPU
 #   V=1 shows the commands
 
@@ -138,6 +139,62 @@ $B/tests/cuda/emulated_cuda.so: $(EMUOBJ)
 	@echo "  LD    $@"
 	$(Q)$(CC) $(if $(SAN),-fsanitize=$(SAN)) -shared -o $@ $(EMUOBJ) -lm -lpthread
 
+# The CUDA plugin: opened at run time where it is (train/backend_cuda_load.h), linked to nothing of the main program, so
+# that nab itself needs nothing of NVIDIA. Only cudart is inside it. Kernels are compiled file by file, for the
+# generations named, and as PTX for later ones; what ptxas says of registers and spills is kept beside the objects.
+NVCC          := $(or $(NVCC),$(firstword $(shell command -v nvcc) $(wildcard $(CUDA_HOME:%=%/bin/nvcc) /usr/local/cuda/bin/nvcc)))
+CUDA_TOP      := $(if $(NVCC),$(patsubst %/bin/nvcc,%,$(realpath $(shell command -v $(NVCC)))))
+CUDA_LIB      := $(firstword $(dir $(wildcard $(patsubst %,$(CUDA_TOP)/%/libcudart_static.a,lib64 lib targets/x86_64-linux/lib lib/x86_64-linux-gnu))))
+CUDNN_INCLUDE := $(or $(CUDNN_INCLUDE),$(firstword $(dir $(wildcard $(patsubst %,%/cudnn_graph.h,$(CUDA_TOP)/include /usr/include \
+                   /usr/include/x86_64-linux-gnu)))))
+CUDA_ARCHS    := 75 80 90
+CUDA_WITHOUT  := $(strip $(if $(filter 0,$(CUDA)),CUDA=0,$(if $(CUDA_TOP),$(if $(CUDA_LIB),$(if $(CUDNN_INCLUDE),$(if $(shell command -v g++),,\
+                   nvcc needs g++),cudnn_graph.h is not found (CUDNN_INCLUDE names its folder)),libcudart_static.a is not found in $(CUDA_TOP)),\
+                   nvcc is not found in PATH$(comma) $$CUDA_HOME/bin or /usr/local/cuda/bin (NVCC names it))))
+CUDAOBJ       := $(patsubst train/cuda/%,$B/cuda/%.o,$(sort $(wildcard train/cuda/*.c train/cuda/*.cu)))
+CUDA_CFLAGS   := -std=c11 -D_GNU_SOURCE -I. -isystem $(CUDA_TOP)/include -isystem $(CUDNN_INCLUDE) $(OPT) -g $(WARN) $(if $(WERROR),-Werror) -fPIC \
+                   -fvisibility=hidden -fstack-protector-strong -DCUDA_ARCHS='"$(CUDA_ARCHS:%=sm_%)"'
+NVCC_FLAGS    := -std=c++17 -O3 -I. -lineinfo $(foreach a,$(CUDA_ARCHS),-gencode arch=compute_$a$(comma)code=sm_$a) \
+                   -gencode arch=compute_$(lastword $(CUDA_ARCHS))$(comma)code=compute_$(lastword $(CUDA_ARCHS)) -Werror all-warnings -Xptxas -v \
+                   -Xcompiler -Wall$(comma)-Wextra$(comma)-fPIC$(comma)-fvisibility=hidden$(comma)-fno-exceptions$(comma)-fno-rtti$(comma)-fno-threadsafe-statics
+
+ifeq ($(CUDA),1)
+$(if $(CUDA_WITHOUT),$(error CUDA=1, but the CUDA plugin cannot be built: $(CUDA_WITHOUT)))
+endif
+
+ifneq ($(SAN),)
+else ifeq ($(CUDA_WITHOUT),)
+PLUGIN := backend_cuda.so
+else
+all: $B/no-plugin
+endif
+all: $(PLUGIN)
+
+backend_cuda.so: $B/backend_cuda.so
+	$(Q)cp -f $< $@
+
+$B/backend_cuda.so: $(CUDAOBJ)
+	@echo "  LD    $@"
+	$(Q)$(CC) -shared -o $@ $^ -L$(CUDA_LIB) -lcudart_static -ldl -lrt -lpthread -Wl,--exclude-libs,ALL -Wl,-z,defs -Wl,--as-needed
+
+$B/cuda/%.c.o: train/cuda/%.c $B/cuda/flags
+	@echo "  CC    $<"
+	$(Q)$(CC) $(CUDA_CFLAGS) -MMD -MP -c -o $@ $<
+
+$B/cuda/%.cu.o: train/cuda/%.cu $B/cuda/flags
+	@echo "  NVCC  $<"
+	$(Q)$(NVCC) $(NVCC_FLAGS) -MMD -MP -MF $(@:.o=.d) -c -o $@ $< >$(@:.o=.ptxas) 2>&1 || { cat $(@:.o=.ptxas); exit 1; }
+
+$B/cuda/flags: FORCE
+	@mkdir -p $(@D)
+	@echo '$(CC) $(CUDA_CFLAGS) $(NVCC) $(NVCC_FLAGS)' | cmp -s - $@ || echo '$(CC) $(CUDA_CFLAGS) $(NVCC) $(NVCC_FLAGS)' >$@
+
+# An old plugin must not stay beside a new nab.
+$B/no-plugin: FORCE
+	@mkdir -p $(@D)
+	@rm -f backend_cuda.so $B/backend_cuda.so
+	@echo 'no CUDA plugin: $(CUDA_WITHOUT)' | cmp -s - $@ || { echo 'no CUDA plugin: $(CUDA_WITHOUT)' >$@; sed 's/^/  CUDA  /' $@; }
+
 UNITBIN  := $(UNIT:%.c=$B/%)
 LONGBIN  := $(LONG:%.c=$B/%)
 BENCHBIN := $(BENCH:%.c=$B/%)
@@ -210,12 +267,13 @@ demo:
 	$(Q)$(MAKE) --no-print-directory -j$$(nproc) all
 	$(Q)./tools/demo.sh
 
-install: nab
+install: all
+	$(if $(PLUGIN),install -D -m 755 $B/backend_cuda.so $(DESTDIR)$(PREFIX)/lib/nab/backend_cuda.so)
 	install -D -m 755 nab $(DESTDIR)$(PREFIX)/bin/nab
 	mkdir -p $(DESTDIR)$(PREFIX)/share/nab
 	cp -r configs $(DESTDIR)$(PREFIX)/share/nab/
 
 clean:
-	rm -rf build nab
+	rm -rf build nab backend_cuda.so
 
--include $(WASMSRC:%.c=build/wasm/%.d) $(LIBSRC:%.c=$B/%.d) $(CLISRC:%.c=$B/%.d) $(UNIT:%.c=$B/%.d) $(LONG:%.c=$B/%.d) $(BENCH:%.c=$B/%.d) $(FUZZ:%.c=$B/%.d) $(EMUOBJ:%.o=%.d)
+-include $(CUDAOBJ:.o=.d) $(WASMSRC:%.c=build/wasm/%.d) $(LIBSRC:%.c=$B/%.d) $(CLISRC:%.c=$B/%.d) $(UNIT:%.c=$B/%.d) $(LONG:%.c=$B/%.d) $(BENCH:%.c=$B/%.d) $(FUZZ:%.c=$B/%.d) $(EMUOBJ:%.o=%.d)

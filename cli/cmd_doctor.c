@@ -87,12 +87,12 @@ static struct json *gpu_row(struct cli *c, struct json *list, const struct cuda_
 	return add_row(list, name, !d->too_old, text);
 }
 
-/* The plugin, driver, libraries and cards; the names of those that can be used. */
+/* The plugin, driver, libraries and cards; the names of those that networks can be trained on. */
 static void check_cuda(struct cli *c, struct json *list, struct json *cards)
 {
 	struct cuda_found found;
+	bool usable = cuda_find(&found, NULL) == 0;
 
-	cuda_find(&found, NULL);
 	for (int i = 0; i < found.n_parts; i++)
 		add_row(list, found.part[i].name, found.part[i].ok, found.part[i].text);
 	for (int i = 0; i < found.n_devices; i++) {
@@ -105,7 +105,7 @@ static void check_cuda(struct cli *c, struct json *list, struct json *cards)
 		json_put(row, "memory_bytes", json_num((double)d->bytes));
 		if (d->free_bytes >= 0)
 			json_put(row, "free_bytes", json_num((double)d->free_bytes));
-		if (!d->too_old)
+		if (usable && !d->too_old)
 			json_push(cards, json_str(name));
 	}
 }

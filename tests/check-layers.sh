@@ -46,6 +46,7 @@ home 'zlib' base/file.c base/pack.c base/png.c
 home 'png\.h' base/png.c
 home '(lapacke|cblas|openblas)' base/mds.c
 home 'sqlite3' $(echo store/*.c store/*.h)
+home '(cuda|cudnn|cublas)' $(echo train/cuda/*)
 home '(oneapi|dnnl)' $(echo train/*.c train/*.h)
 bad=$(grep -nE '(^|[^_.a-z])(exit|abort)\(|fprintf\(stderr|[^a-z_.](rand|srand|malloc|calloc|realloc|strdup)\(' \
 	base/*.c arch/*.c dataset/*.c space/*.c mutate/*.c search/*.c train/*.c store/*.c engine/*.c report/*.c export/*.c wasm/*.c 2>/dev/null |

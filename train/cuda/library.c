@@ -69,8 +69,8 @@ struct paths { /* where to look, in this order; each is tried and remembered for
 
 static void add_path(struct paths *p, const char *dir, const char *file)
 {
-	if (p->n < PATHS)
-		snprintf(p->path[p->n++], PATH_MAX, "%s%s%s", dir, *dir ? "/" : "", file);
+	if (p->n < PATHS && snprintf(p->path[p->n], PATH_MAX, "%s%s%s", dir, *dir ? "/" : "", file) < PATH_MAX)
+		p->n++;
 }
 
 /* The library in the packages of a Python installation: a pip-installed PyTorch carries it there. */
@@ -173,12 +173,12 @@ static void not_found(struct shared *s, const struct paths *p, const char *why)
 	say(&s->part, " and the packages of python3; %s may name it", s->variable);
 }
 
-static bool resolve(struct shared *s)
+static bool resolve(struct shared *s, const char *path)
 {
 	for (const struct function *f = s->functions; f->name; f++) {
 		*f->at = dlsym(s->handle, f->name);
 		if (!*f->at) {
-			say(&s->part, "%s has no %s(): too old", s->file, f->name);
+			say(&s->part, "%s has no %s(): too old, or another library", path, f->name);
 			return false;
 		}
 	}
@@ -188,6 +188,7 @@ static bool resolve(struct shared *s)
 static void open_shared(struct shared *s)
 {
 	struct paths *p = calloc(1, sizeof *p);
+	const char *path = s->file;
 	char why[256] = "";
 
 	if (!p)
@@ -196,13 +197,14 @@ static void open_shared(struct shared *s)
 	s->part.text[0] = 0;
 	look(p, s);
 	for (int i = 0; i < p->n && !s->handle; i++) {
-		s->handle = dlopen(p->path[i], RTLD_NOW | RTLD_LOCAL);
+		path = p->path[i];
+		s->handle = dlopen(path, RTLD_NOW | RTLD_LOCAL);
 		if (!s->handle)
-			snprintf(why, sizeof why, "%s", without(dlerror(), p->path[i]));
+			snprintf(why, sizeof why, "%s", without(dlerror(), path));
 	}
 	if (!s->handle)
 		not_found(s, p, why);
-	else if (!resolve(s)) {
+	else if (!resolve(s, path)) {
 		dlclose(s->handle);
 		s->handle = NULL;
 	}
