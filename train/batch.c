@@ -198,23 +198,46 @@ static void fill_table(struct batcher *b)
 			b->table[c][v] = ((float)v - d->mean[c]) / d->std[c];
 }
 
+struct philox_key batch_order_key(uint64_t seed)
+{
+	return philox_key(seed, PURPOSE_SHUFFLE, 0);
+}
+
 /* One key per augmentation: of its kind and of how many of that kind stand before it. */
-static void take_augment(struct batcher *b, const struct recipe *r)
+void batch_augment_keys(struct philox_key out[RECIPE_AUGMENTS], const struct recipe *r, uint64_t seed)
 {
 	uint64_t seen[AUGMENT_COUNT] = { 0 };
 
-	b->n_augment = r->n_augment;
 	for (int i = 0; i < r->n_augment; i++) {
 		uint64_t kind = (uint64_t)r->augment[i].kind;
 
-		b->augment[i] = r->augment[i];
-		b->key[i] = philox_key(b->seed, PURPOSE_AUGMENT, kind + AUGMENT_COUNT * seen[kind]++);
+		out[i] = philox_key(seed, PURPOSE_AUGMENT, kind + AUGMENT_COUNT * seen[kind]++);
 	}
+}
+
+static void take_augment(struct batcher *b, const struct recipe *r)
+{
+	b->n_augment = r->n_augment;
+	memcpy(b->augment, r->augment, sizeof b->augment);
+	batch_augment_keys(b->key, r, b->seed);
 }
 
 int64_t batcher_bytes(const struct dataset *d, const struct shape *shape)
 {
 	return (int64_t)(scaled_bytes(d, shape) + (d->u8 ? sizeof(float[256]) * (size_t)d->channels : 0));
+}
+
+int batcher_check(const struct dataset *d, const struct recipe *r, const struct shape *shape, int64_t n_train,
+		  struct err *e)
+{
+	if (check_shape(d, shape, e) < 0 || check_augment(r, shape, e) < 0)
+		return -1;
+	if (n_train > 0 && n_train < r->batch)
+		return ERR(e, ERR_INVALID, "batch",
+			   "%d examples per batch, but only %lld to train on: use a smaller "
+			   "batch",
+			   r->batch, (long long)n_train);
+	return 0;
 }
 
 int batcher_new(struct batcher **out, const struct dataset *d, const struct recipe *r, const struct shape *shape,
@@ -223,13 +246,8 @@ int batcher_new(struct batcher **out, const struct dataset *d, const struct reci
 	struct batcher *b;
 	struct arena *a;
 
-	if (check_shape(d, shape, e) < 0 || check_augment(r, shape, e) < 0)
+	if (batcher_check(d, r, shape, n_train, e) < 0)
 		return -1;
-	if (n_train > 0 && n_train < r->batch)
-		return ERR(e, ERR_INVALID, "batch",
-			   "%d examples per batch, but only %lld to train on: use a smaller "
-			   "batch",
-			   r->batch, (long long)n_train);
 	a = arena_new();
 	b = ARENA_NEW(a, struct batcher);
 	*b = (struct batcher){ .data = d,
@@ -268,6 +286,12 @@ void batcher_free(struct batcher *b)
 	arena_free(b->arena);
 }
 
+void batcher_examples(const struct batcher *b, const uint8_t **u8, const float **f32)
+{
+	*u8 = b->u8;
+	*f32 = b->f32;
+}
+
 /* ---- order ------------------------------------------------------------------------------------------------- */
 
 int64_t batcher_steps_per_epoch(const struct batcher *b)
@@ -281,7 +305,7 @@ void batcher_order(const struct batcher *b, int64_t step, uint32_t *out)
 	uint32_t first = (uint32_t)(step % per) * (uint32_t)b->batch;
 	struct perm p;
 
-	perm_init(&p, b->n_train, philox_key(b->seed, PURPOSE_SHUFFLE, 0), (uint32_t)(step / per));
+	perm_init(&p, b->n_train, batch_order_key(b->seed), (uint32_t)(step / per));
 	for (int i = 0; i < b->batch; i++)
 		out[i] = b->train[perm_at(&p, first + (uint32_t)i)];
 }

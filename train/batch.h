@@ -24,6 +24,7 @@
 #define NAB_TRAIN_BATCH_H
 
 #include "arch/recipe.h"
+#include "base/rng.h"
 #include "dataset/dataset.h"
 
 struct batcher;
@@ -51,6 +52,16 @@ struct shape batch_shape(const struct dataset *d, double image_scale);
 int batcher_new(struct batcher **out, const struct dataset *d, const struct recipe *r, const struct shape *shape,
 		const uint32_t *train, int64_t n_train, uint64_t seed, struct err *e);
 void batcher_free(struct batcher *b);
+
+/* The checks of batcher_new() alone. */
+int batcher_check(const struct dataset *d, const struct recipe *r, const struct shape *shape, int64_t n_train,
+		  struct err *e);
+/* The examples that it reads, [n][...shape]: one of the two is not NULL. */
+void batcher_examples(const struct batcher *b, const uint8_t **u8, const float **f32);
+/* Keys of the random numbers: of the order, and of each augmentation of the recipe. */
+struct philox_key batch_order_key(uint64_t seed);
+void batch_augment_keys(struct philox_key out[RECIPE_AUGMENTS], const struct recipe *r, uint64_t seed);
+
 int64_t batcher_bytes(const struct dataset *d, const struct shape *shape); /* what batcher_new takes, about */
 
 int64_t batcher_steps_per_epoch(const struct batcher *b);
