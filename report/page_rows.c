@@ -32,17 +32,27 @@ static void put_text(struct str *out, const char *s)
 		str_add(out, "null");
 }
 
-#define COLUMN(key, type, put, expression)                                \
-	static void column_##key(struct str *out, const struct report *r) \
-	{                                                                 \
-		str_add(out, "\"" #key "\":[");                           \
-		for (int i = 0; i < r->n_rows; i++) {                     \
-			const struct report_row *w = &r->rows[i];         \
-                                                                          \
-			str_add(out, i ? "," : "");                       \
-			put(out, (type)(expression));                     \
-		}                                                         \
-		str_addc(out, ']');                                       \
+/* "key": [what `of` says of each row] */
+static void each_row(struct str *out, const struct report *r, const char *key,
+		     void (*of)(struct str *out, const struct report *r, const struct report_row *w))
+{
+	str_addf(out, "\"%s\":[", key);
+	for (int i = 0; i < r->n_rows; i++) {
+		str_add(out, i ? "," : "");
+		of(out, r, &r->rows[i]);
+	}
+	str_addc(out, ']');
+}
+
+#define COLUMN(key, type, put, expression)                                                         \
+	static void put_##key(struct str *out, const struct report *r, const struct report_row *w) \
+	{                                                                                          \
+		(void)r;                                                                           \
+		put(out, (type)(expression));                                                      \
+	}                                                                                          \
+	static void column_##key(struct str *out, const struct report *r)                          \
+	{                                                                                          \
+		each_row(out, r, #key, put_##key);                                                 \
 	}
 
 static double first_start(const struct report_row *w)
@@ -147,14 +157,9 @@ static void right_of(struct str *out, const struct report *r, const struct repor
 	str_addc(out, ']');
 }
 
-static void right(struct str *out, const struct report *r)
+static void column_right(struct str *out, const struct report *r)
 {
-	str_add(out, "\"right\":[");
-	for (int i = 0; i < r->n_rows; i++) {
-		str_add(out, i ? "," : "");
-		right_of(out, r, &r->rows[i]);
-	}
-	str_addc(out, ']');
+	each_row(out, r, "right", right_of);
 }
 
 /* ---- right answers by slice ------------------------------------------------------------------------------ */
@@ -180,14 +185,9 @@ static void slices_of(struct str *out, const struct report *r, const struct repo
 	str_addc(out, ']');
 }
 
-static void slice_right(struct str *out, const struct report *r)
+static void column_slice_right(struct str *out, const struct report *r)
 {
-	str_add(out, "\"slice_right\":[");
-	for (int i = 0; i < r->n_rows; i++) {
-		str_add(out, i ? "," : "");
-		slices_of(out, r, &r->rows[i]);
-	}
-	str_addc(out, ']');
+	each_row(out, r, "slice_right", slices_of);
 }
 
 /* Examples of each class among the validation examples, as any finished run saw them. */
@@ -263,13 +263,13 @@ static void names(struct str *out, const struct report *r)
 static void columns(struct str *out, const struct report *r)
 {
 	static void (*const list[])(struct str *, const struct report *) = {
-		column_label,   column_study,    column_origin, column_number,    column_state,   column_reason,
-		column_hash,    column_summary,  column_first,  column_last,      column_score,   column_accuracy,
-		column_low,     column_high,     column_spread, column_best,      column_train,   column_loss,
-		column_test,    column_params,   column_macs,   column_bytes,     column_seconds, column_epochs,
-		column_depth,   column_layers,   column_seeds,  column_inherited, column_front,   column_detailed,
-		column_surplus, column_kind,     column_parent, column_change,    column_started, column_ended,
-		column_forward, column_backward, right,         slice_right,      hyper
+		column_label,   column_study,    column_origin, column_number,      column_state,   column_reason,
+		column_hash,    column_summary,  column_first,  column_last,        column_score,   column_accuracy,
+		column_low,     column_high,     column_spread, column_best,        column_train,   column_loss,
+		column_test,    column_params,   column_macs,   column_bytes,       column_seconds, column_epochs,
+		column_depth,   column_layers,   column_seeds,  column_inherited,   column_front,   column_detailed,
+		column_surplus, column_kind,     column_parent, column_change,      column_started, column_ended,
+		column_forward, column_backward, column_right,  column_slice_right, hyper
 	};
 
 	for (size_t i = 0; i < sizeof list / sizeof *list; i++) {
