@@ -2,6 +2,7 @@
 #include "tests/helper_files.h"
 
 #include <assert.h>
+#include <dirent.h>
 #include <ftw.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -9,6 +10,8 @@
 #include <unistd.h>
 
 #include "base/file.h"
+#include "base/mem.h"
+#include "base/str.h"
 
 static char dirs[64][64];
 static int n_dirs;
@@ -71,12 +74,50 @@ const char *temp_text(const char *dir, const char *name, const char *text)
 	return temp_file(dir, name, text, strlen(text));
 }
 
+int each_json(const char *dir, void (*try)(const char *path))
+{
+	DIR *d = opendir(dir);
+	char path[300];
+	int n = 0;
+
+	if (!d)
+		return -1;
+	for (struct dirent *f; (f = readdir(d));) {
+		const char *dot = strrchr(f->d_name, '.');
+
+		if (!dot || strcmp(dot, ".json"))
+			continue;
+		snprintf(path, sizeof path, "%s/%s", dir, f->d_name);
+		try(path);
+		n++;
+	}
+	closedir(d);
+	return n;
+}
+
 bool program_there(const char *program)
 {
 	char command[128];
 
 	snprintf(command, sizeof command, "command -v %s >/dev/null 2>&1", program);
 	return system(command) == 0;
+}
+
+char *program_output(const char *command, int *status, struct arena *a)
+{
+	FILE *p = popen(command, "r");
+	struct str t = { 0 };
+	char buf[4096], *out;
+	size_t n;
+
+	if (!p)
+		abort();
+	while ((n = fread(buf, 1, sizeof buf, p)) > 0)
+		str_addn(&t, buf, n);
+	*status = pclose(p);
+	out = arena_strdup(a, str_get(&t));
+	str_release(&t);
+	return out;
 }
 
 const char *real_data(const char *file)

@@ -2,7 +2,6 @@
  * space, and random networks, in every size and layout. No two labels overlap, nothing leaves the paper, chips do not
  * lie over each other, connections on one track do not meet, and no line runs through a box.
  */
-#include <dirent.h>
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -27,6 +26,7 @@
 #include "report/snac_diff.h"
 #include "report/snac_plan.h"
 #include "space/space.h"
+#include "tests/helper_files.h"
 #include "tests/helper_geometry.h"
 #include "tests/helper_graphs.h"
 
@@ -175,36 +175,16 @@ static void try_space(const char *path)
 	arena_free(run);
 }
 
-static int each_file(const char *dir, void (*try)(const char *path))
-{
-	DIR *d = opendir(dir);
-	char path[300];
-	int n = 0;
-
-	assert_non_null(d);
-	for (struct dirent *f; (f = readdir(d));) {
-		const char *dot = strrchr(f->d_name, '.');
-
-		if (!dot || strcmp(dot, ".json"))
-			continue;
-		snprintf(path, sizeof path, "%s/%s", dir, f->d_name);
-		try(path);
-		n++;
-	}
-	closedir(d);
-	return n;
-}
-
 static void shipped_models(void **state)
 {
 	(void)state;
-	assert_true(each_file("configs/models", try_model) >= 7);
+	assert_true(each_json("configs/models", try_model) >= 7);
 }
 
 static void shipped_spaces(void **state)
 {
 	(void)state;
-	assert_true(each_file("configs/spaces", try_space) >= 4);
+	assert_true(each_json("configs/spaces", try_space) >= 4);
 }
 
 static void try_design(const struct design *d, const struct design_use *use, struct graph **before, struct arena *a)

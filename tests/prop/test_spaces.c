@@ -2,7 +2,6 @@
  * large) are valid, within the limits, print and read back as themselves, and are the same for the same seed. A new
  * file in configs/spaces or configs/models is tested without an edit here.
  */
-#include <dirent.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -21,6 +20,7 @@
 #include "search/search.h"
 #include "space/draw.h"
 #include "space/space.h"
+#include "tests/helper_files.h"
 #include "tests/helper_graphs.h"
 
 static const char *const dirs[] = { "configs/blocks" };
@@ -153,27 +153,6 @@ static void try_study(const char *path)
 	arena_free(a);
 }
 
-/* Calls `try` with every .json file of a folder. Returns their number. */
-static int each_file(const char *dir, void (*try)(const char *path))
-{
-	DIR *d = opendir(dir);
-	char path[300];
-	int n = 0;
-
-	assert_non_null(d);
-	for (struct dirent *f; (f = readdir(d));) {
-		const char *dot = strrchr(f->d_name, '.');
-
-		if (!dot || strcmp(dot, ".json"))
-			continue;
-		snprintf(path, sizeof path, "%s/%s", dir, f->d_name);
-		try(path);
-		n++;
-	}
-	closedir(d);
-	return n;
-}
-
 /* Every file of the block library by itself: what it uses is named in it. */
 static void try_blocks(const char *path)
 {
@@ -229,26 +208,26 @@ static void try_each_block(const char *path)
 static void shipped_blocks(void **state)
 {
 	(void)state;
-	assert_true(each_file("configs/blocks", try_blocks) >= 8);
-	each_file("configs/blocks", try_each_block);
+	assert_true(each_json("configs/blocks", try_blocks) >= 8);
+	each_json("configs/blocks", try_each_block);
 }
 
 static void shipped_spaces(void **state)
 {
 	(void)state;
-	assert_true(each_file("configs/spaces", try_space) >= 4);
+	assert_true(each_json("configs/spaces", try_space) >= 4);
 }
 
 static void shipped_models(void **state)
 {
 	(void)state;
-	assert_true(each_file("configs/models", try_model) >= 7);
+	assert_true(each_json("configs/models", try_model) >= 7);
 }
 
 static void shipped_studies(void **state)
 {
 	(void)state;
-	assert_true(each_file("configs", try_study) >= 4);
+	assert_true(each_json("configs", try_study) >= 4);
 }
 
 int main(void)

@@ -22,6 +22,7 @@
 #include "tests/helper_files.h"
 #include "tests/helper_graphs.h"
 #include "tests/helper_layers.h"
+#include "tests/helper_ok.h"
 #include "tests/helper_skip.h"
 
 static struct arena *arena;
@@ -135,15 +136,13 @@ static void remap_vectors(void **state)
 {
 	const char *path = real_data("remap/otmann_vectors.json");
 	struct otmann *m[12];
-	struct err e = { 0 };
 	struct json *doc;
 	int n = 0;
 
 	(void)state;
 	if (!path)
 		SKIP_BECAUSE("no real data beside the checkout");
-	if (json_load(&doc, path, &e) < 0)
-		fail_msg("%s", e.msg);
+	OK(json_load(&doc, path, &bad));
 	JSON_EACH(v, json_get(doc, "models")) {
 		const char *layers = "";
 
@@ -172,7 +171,6 @@ static void remap_largest(void **state)
 {
 	const char *path = real_data("remap/remap100.json");
 	struct otmann *m[100];
-	struct err e = { 0 };
 	struct json *doc;
 	double most = 0;
 	int n = 0;
@@ -180,8 +178,7 @@ static void remap_largest(void **state)
 	(void)state;
 	if (!path)
 		SKIP_BECAUSE("no real data beside the checkout");
-	if (json_load(&doc, path, &e) < 0)
-		fail_msg("%s", e.msg);
+	OK(json_load(&doc, path, &bad));
 	JSON_EACH(v, doc) {
 		const char *layers = "";
 

@@ -112,18 +112,11 @@ static struct store *open_store(const char *path, enum store_mode mode)
 static char *read_back(const char *file, struct arena *a)
 {
 	char *command = arena_printf(a, "/usr/bin/env python3 tests/unit/tensorboard_read.py '%s' 2>&1", file);
-	FILE *p = popen(command, "r");
-	struct str t = { 0 };
-	char buf[4096], *out;
-	size_t n;
+	int status;
+	char *out = program_output(command, &status, a);
 
-	assert_non_null(p);
-	while ((n = fread(buf, 1, sizeof buf, p)) > 0)
-		str_addn(&t, buf, n);
-	if (pclose(p) != 0)
-		fail_msg("%s: %s", file, str_get(&t));
-	out = arena_strdup(a, str_get(&t));
-	str_release(&t);
+	if (status != 0)
+		fail_msg("%s: %s", file, out);
 	return out;
 }
 

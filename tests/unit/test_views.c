@@ -31,22 +31,14 @@
 static char *output(const char *dir, const char *env, const char *arguments, struct arena *a)
 {
 	char cwd[1000], *out, *line;
-	struct str t = { 0 };
-	char buf[4096];
-	size_t n;
-	FILE *p;
+	int status;
 
 	assert_non_null(getcwd(cwd, sizeof cwd));
 	line = arena_printf(a, "cd '%s' && env -u NO_COLOR -u NAB_STORE %s '%s/nab' %s 2>&1 </dev/null", dir, env, cwd,
 			    arguments);
-	p = popen(line, "r");
-	assert_non_null(p);
-	while ((n = fread(buf, 1, sizeof buf, p)) > 0)
-		str_addn(&t, buf, n);
-	if (pclose(p) != 0)
-		fail_msg("%s: %s", line, str_get(&t));
-	out = arena_strdup(a, str_get(&t));
-	str_release(&t);
+	out = program_output(line, &status, a);
+	if (status != 0)
+		fail_msg("%s: %s", line, out);
 	return out;
 }
 
