@@ -1,8 +1,4 @@
-/* train/batch.c - see batch.h.
- *
- * Flips and crops compose to one affine map of indices per axis with an interval outside of which everything is 0, and
- * cut-outs to rectangles in the final picture, so that a picture is read and written once whatever the recipe says.
- */
+/* train/batch.c - see batch.h. What augmentations show of a picture: view.h. */
 #include "train/batch.h"
 
 #include <assert.h>
@@ -11,6 +7,7 @@
 
 #include "base/mem.h"
 #include "base/rng.h"
+#include "train/view.h"
 
 struct batcher {
 	const struct dataset *data;
@@ -312,113 +309,22 @@ void batcher_order(const struct batcher *b, int64_t step, uint32_t *out)
 
 /* ---- augmentation ------------------------------------------------------------------------------------------ */
 
-struct axis { /* out[i] = in[sign * i + off] where lo <= i < hi, else 0 */
-	int sign, off, lo, hi, size;
-};
-
-struct cut {
-	int lo[2], hi[2]; /* rows, columns */
-};
-
-struct view { /* what of an example is seen, and where */
-	struct axis axis[2];
-	struct cut cut[RECIPE_AUGMENTS];
-	int n_cuts;
-};
-
-static void view_init(struct view *v, const struct shape *s)
-{
-	v->n_cuts = 0;
-	for (int k = 0; k < 2; k++)
-		v->axis[k] = (struct axis){ 1, 0, 0, s->d[1 + k], s->d[1 + k] };
-}
-
-/* New index i shows what was at size - 1 - i. */
-static void view_flip(struct view *v, int k)
-{
-	struct axis *a = &v->axis[k];
-	int lo = a->lo;
-
-	a->off += a->sign * (a->size - 1);
-	a->sign = -a->sign;
-	a->lo = a->size - a->hi;
-	a->hi = a->size - lo;
-	for (int i = 0; i < v->n_cuts; i++) {
-		int first = v->cut[i].lo[k];
-
-		v->cut[i].lo[k] = a->size - v->cut[i].hi[k];
-		v->cut[i].hi[k] = a->size - first;
-	}
-}
-
-/* New index i shows what was at i + by. */
-static void view_shift(struct view *v, int k, int by)
-{
-	struct axis *a = &v->axis[k];
-
-	a->off += a->sign * by;
-	a->lo = a->lo - by > 0 ? a->lo - by : 0;
-	a->hi = a->hi - by < a->size ? a->hi - by : a->size;
-	for (int i = 0; i < v->n_cuts; i++) {
-		v->cut[i].lo[k] -= by;
-		v->cut[i].hi[k] -= by;
-	}
-}
-
-static int draw_below(uint32_t u, int n) /* uniform in [0, n) up to 2^-32 n */
-{
-	return (int)(((uint64_t)u * (uint64_t)n) >> 32);
-}
-
-static void view_apply(struct view *v, const struct augment *g, const uint32_t u[4])
-{
-	bool hit = philox_real(u[0]) < g->p;
-
-	switch (g->kind) {
-	case AUGMENT_HFLIP:
-		if (hit)
-			view_flip(v, 1);
-		return;
-	case AUGMENT_VFLIP:
-		if (hit)
-			view_flip(v, 0);
-		return;
-	case AUGMENT_CROP:
-		view_shift(v, 0, draw_below(u[0], 2 * g->pad + 1) - g->pad);
-		view_shift(v, 1, draw_below(u[1], 2 * g->pad + 1) - g->pad);
-		return;
-	case AUGMENT_CUTOUT:
-		if (!hit)
-			return;
-		for (int k = 0; k < 2; k++) {
-			int centre = draw_below(u[1 + k], v->axis[k].size);
-
-			v->cut[v->n_cuts].lo[k] = centre - g->size / 2;
-			v->cut[v->n_cuts].hi[k] = centre - g->size / 2 + g->size;
-		}
-		v->n_cuts++;
-		return;
-	case AUGMENT_COUNT:
-		break;
-	}
-	assert(0);
-}
-
 static void view_draw(struct view *v, const struct batcher *b, uint32_t sample, uint32_t epoch)
 {
-	view_init(v, &b->shape);
+	view_init(v, b->shape.d[1], b->shape.d[2]);
 	for (int i = 0; i < b->n_augment; i++) {
+		const struct augment *g = &b->augment[i];
 		uint32_t u[4];
 
 		philox4x32(u, b->key[i], 0, sample, epoch, 0);
-		view_apply(v, &b->augment[i], u);
+		view_apply(v, (int)g->kind, g->pad, g->size, g->p, u);
 	}
 }
 
 /* ---- examples ---------------------------------------------------------------------------------------------- */
 
 /* out[x] for lo <= x < hi from one row of the source, 0 elsewhere. */
-static void copy_row(const struct batcher *b, const struct axis *a, int channel, size_t row, float *out)
+static void copy_row(const struct batcher *b, const struct view_axis *a, int channel, size_t row, float *out)
 {
 	const float *table = b->table ? b->table[channel] : NULL;
 
@@ -441,7 +347,7 @@ static void cut_plane(const struct view *v, float *out)
 	int h = v->axis[0].size, w = v->axis[1].size;
 
 	for (int i = 0; i < v->n_cuts; i++) {
-		const struct cut *c = &v->cut[i];
+		const struct view_cut *c = &v->cut[i];
 		int y0 = c->lo[0] > 0 ? c->lo[0] : 0, y1 = c->hi[0] < h ? c->hi[0] : h;
 		int x0 = c->lo[1] > 0 ? c->lo[1] : 0, x1 = c->hi[1] < w ? c->hi[1] : w;
 
@@ -452,7 +358,7 @@ static void cut_plane(const struct view *v, float *out)
 
 static void put_image(const struct batcher *b, uint32_t sample, const struct view *v, float *out)
 {
-	const struct axis *rows = &v->axis[0], *cols = &v->axis[1];
+	const struct view_axis *rows = &v->axis[0], *cols = &v->axis[1];
 	size_t h = (size_t)rows->size, w = (size_t)cols->size, channels = (size_t)b->shape.d[0];
 
 	for (size_t c = 0; c < channels; c++) {
@@ -491,7 +397,7 @@ static void put_plain(const struct batcher *b, uint32_t sample, float *out)
 		return;
 	}
 	for (int64_t i = 0, c = 0; i < count; i += per, c++) {
-		struct axis all = { 1, 0, 0, (int)per, (int)per };
+		struct view_axis all = { 1, 0, 0, (int)per, (int)per };
 
 		copy_row(b, &all, (int)c, at + (size_t)i, out + i);
 	}
