@@ -125,7 +125,8 @@ static const struct opt recipe_opts[] = {
 	OPT_JSON(struct raw, augment, "list of hflip, vflip, crop, cutout, applied in this order (none)"),
 	OPT_GROUP(struct raw, early_stop, early_stop_opts, "stop when the validation loss no longer falls"),
 	OPT_GROUP(struct raw, fidelity, fidelity_opts, "how much of the real thing a candidate gets"),
-	OPT_ENUM(struct raw, precision, PRECISION_FP32, precision_names, "arithmetic of the backend"),
+	OPT_ENUM(struct raw, precision, PRECISION_FP32, precision_names,
+		 "arithmetic of the backend; a study that does not say it trains in bf16 on cards"),
 	OPT_END
 };
 

@@ -281,10 +281,13 @@ int by_hand_train(struct cli *c, const struct by_hand *h, const struct study *y,
 	struct engine_conf conf = { .program = c->program,
 				    .no_wait = h->no_wait,
 				    .retry_failed = h->retry_failed,
-				    .on_event = progress_event,
-				    .arg = progress_new(c, y, NULL) };
-	int rc = engine_train(y, kind, items, n, runs, &conf, out, e);
+				    .on_event = progress_event };
+	int rc;
 
+	if (cli_check_cards(y, e) < 0)
+		return -1;
+	conf.arg = progress_new(c, y, NULL);
+	rc = engine_train(y, kind, items, n, runs, &conf, out, e);
 	progress_free(conf.arg);
 	if (rc < 0 && e->code == ERR_INTERRUPTED && out->signal)
 		e->code = (enum err_code)(128 + out->signal);

@@ -37,9 +37,9 @@ struct by_hand {
 	    OPT_STR(struct by_hand, store, NULL,                                                                 \
 		    "file for the results; default: the study's, else that of the stored run, else COMMAND.db"), \
 	    OPT_STR(struct by_hand, name, NULL, "name of the new study in the store"),                           \
-	    OPT_STR(struct by_hand, backend, NULL, "cpu or ref"),                                                \
+	    OPT_STR(struct by_hand, backend, NULL, "cpu, cuda or ref"),                                          \
 	    OPT_INT(struct by_hand, threads, 0, 0, 1024, "threads of a slot"),                                   \
-	    OPT_STRS(struct by_hand, devices, "device slot (cpu:0); may be repeated"),                           \
+	    OPT_STRS(struct by_hand, devices, "device (cpu:0, cuda:0); may be repeated"),                        \
 	    OPT_BOOL(struct by_hand, no_wait, 0, "hand the work to the running coordinator and return"),         \
 	    OPT_BOOL(struct by_hand, retry_failed, 0, "try runs again that ended failed, out of memory or timed out")
 #define BY_HAND_FLAGS                                                                                     \

@@ -27,7 +27,7 @@ static const struct opt flags[] = {
 	OPT_BOOL(struct flags, test, 1, "evaluate the new runs on the test split, once"),
 	OPT_ENUM(struct flags, format, TABLE_TEXT, table_format_names, "of the table"),
 	OPT_STR(struct flags, output, NULL, "file for it (also -o)"),
-	OPT_STRS(struct flags, devices, "device slot (cpu:0); may be repeated"),
+	OPT_STRS(struct flags, devices, "device (cpu:0, cuda:0); may be repeated"),
 	OPT_BOOL(struct flags, no_wait, 0, "hand the work to the running coordinator and return"),
 	OPT_BOOL(struct flags, retry_failed, 0, "try runs again that ended failed, out of memory or timed out"),
 	OPT_END,

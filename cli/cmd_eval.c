@@ -22,7 +22,7 @@ static const struct opt flags[] = {
 	OPT_STR(struct flags, weights, NULL, "safetensors file; default: the run's final weights"),
 	OPT_ENUM(struct flags, split, SPLIT_VALIDATION, split_names,
 		 "which part (the test part is read by `nab test` alone)"),
-	OPT_STR(struct flags, backend, NULL, "cpu or ref"),
+	OPT_STR(struct flags, backend, NULL, "cpu, cuda or ref"),
 	OPT_INT(struct flags, threads, 1, 1, 1024, "threads"),
 	OPT_STR(struct flags, output, NULL, "predict: CSV file; default: standard output"),
 	OPT_END,

@@ -20,7 +20,7 @@ static const struct opt flags[] = {
 	OPT_STR(struct flags, data, NULL, "data set; default: that of the run's study, else glyphs"),
 	OPT_STR(struct flags, recipe, NULL,
 		"JSON file with a recipe (or a study); default: the run's, else the defaults"),
-	OPT_STR(struct flags, backend, NULL, "cpu or ref"),
+	OPT_STR(struct flags, backend, NULL, "cpu, cuda or ref"),
 	OPT_INT(struct flags, threads, 1, 1, 1024, "threads"),
 	OPT_INT(struct flags, steps, 20, 1, 100000, "training steps to measure"),
 	OPT_BOOL(struct flags, blocks, 1, "also sum up by block"),

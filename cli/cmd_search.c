@@ -63,7 +63,7 @@ static int run_search(struct cli *c, struct err *e)
 
 	if (f->max_disk)
 		cli_add_text(&c->set, arena_printf(c->arena, "limits.max_disk=%lld", (long long)f->max_disk), c->arena);
-	if (cli_load_study(c, c->args[0], true, &y, e) < 0)
+	if (cli_load_study(c, c->args[0], true, &y, e) < 0 || cli_check_cards(&y, e) < 0)
 		return -1;
 	conf.arg = progress_new(c, &y, f->store);
 	rc = engine_search(&y, &conf, &out, e);

@@ -14,7 +14,7 @@ struct flags {
 
 static const struct opt flags[] = {
 	OPT_STORE(struct flags),
-	OPT_STR(struct flags, backend, NULL, "cpu or ref"),
+	OPT_STR(struct flags, backend, NULL, "cpu, cuda or ref"),
 	OPT_INT(struct flags, threads, 1, 1, 1024, "threads"),
 	OPT_END,
 };

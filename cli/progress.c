@@ -17,7 +17,7 @@ enum { SLOTS = 256, PLAIN_EVERY_S = 30 };
 
 struct slot {
 	bool used, busy;
-	char device[32], label[64];
+	char device[96], label[64];
 	int attempt, epoch, epochs;
 	int64_t step, steps;
 	double loss, accuracy;
@@ -30,6 +30,7 @@ struct progress {
 	struct slot slots[SLOTS];
 	int n_slots, drawn; /* lines on the screen now */
 	int64_t done, total;
+	int in_flight;
 	double eta, best, started, last_plain;
 	char best_label[64];
 };
@@ -76,6 +77,15 @@ static int screen_width(void)
 	return ioctl(STDERR_FILENO, TIOCGWINSZ, &w) == 0 && w.ws_col > 20 ? w.ws_col : 80;
 }
 
+/* Lines of slots that can be drawn over again. */
+static int screen_slots(void)
+{
+	enum { OTHERS = 4 };
+	struct winsize w;
+
+	return ioctl(STDERR_FILENO, TIOCGWINSZ, &w) == 0 && w.ws_row > 2 * OTHERS ? w.ws_row - OTHERS : 20;
+}
+
 static void put_line(struct progress *p, const struct str *t)
 {
 	fprintf(stderr, "%.*s\n", screen_width() - 1, str_get(t));
@@ -94,7 +104,9 @@ static void slot_line(const struct slot *s, struct str *t)
 	    s->epochs ? ((double)s->epoch + (s->steps ? (double)s->step / (double)s->steps : 0)) / s->epochs : 0;
 	int bar = (int)(20 * (part > 1 ? 1 : part));
 
-	str_addf(t, "  %-7s ", s->device);
+	str_add(t, "  ");
+	cell_text(t, s->device, 8, true);
+	str_addc(t, ' ');
 	if (!s->busy) {
 		str_add(t, "waiting");
 		return;
@@ -117,6 +129,8 @@ static void total_line(const struct progress *p, struct str *t)
 	str_addf(t, "  %lld of %lld runs", (long long)p->done, (long long)p->total);
 	if (!isnan(p->best))
 		str_addf(t, ", best %.2f %% (%s)", 100 * p->best, p->best_label);
+	if (p->in_flight)
+		str_addf(t, ", %d in flight", p->in_flight);
 	str_addf(t, ", %s", progress_duration(spent, clock_mono() - p->started));
 	if (!isnan(p->eta))
 		str_addf(t, ", about %s left", progress_duration(left, p->eta));
@@ -125,10 +139,11 @@ static void total_line(const struct progress *p, struct str *t)
 static void draw(struct progress *p)
 {
 	struct str t = { 0 };
+	int most = screen_slots();
 
 	erase(p);
-	for (int i = 0; i < p->n_slots; i++) {
-		if (!p->slots[i].used)
+	for (int i = 0; i < p->n_slots && p->drawn < most; i++) {
+		if (!p->slots[i].used || (p->in_flight > most && !p->slots[i].busy))
 			continue;
 		str_clear(&t);
 		slot_line(&p->slots[i], &t);
@@ -223,6 +238,7 @@ static void show_event(struct progress *p, const struct engine_event *v)
 	p->done = v->done;
 	p->total = v->total;
 	p->eta = v->eta;
+	p->in_flight = v->in_flight;
 	update_slot(p, v);
 	switch (v->kind) {
 	case ENGINE_RESULT:

@@ -6,23 +6,7 @@
 #include "base/file.h"
 #include "base/json.h"
 #include "base/mem.h"
-#include "train/backend.h"
-
-/* A study for a device that this build cannot drive is not wrong: it belongs on another machine. */
-static int check_device(const struct json *doc, struct err *e)
-{
-	const char *backend = json_string(json_get(doc, "backend"));
-
-	if (backend && strcmp(backend, "cuda") == 0 && !backend_find(backend))
-		return ERR(e, ERR_RUNTIME, "backend cuda",
-			   "there is no such device here: this nab drives none (`nab doctor` lists what works)");
-	JSON_EACH(d, json_get(doc, "devices"))
-		if (json_string(d) && strncmp(json_string(d), "cuda:", 5) == 0 && !backend_find("cuda"))
-			return ERR(
-			    e, ERR_RUNTIME, json_string(d),
-			    "there is no such device here: this nab drives none (`nab doctor` lists what works)");
-	return 0;
-}
+#include "train/backend_cuda_load.h"
 
 int cli_read_study(struct cli *c, const struct json *doc, const char *name, const char *dir, bool need_space,
 		   struct study *y, struct err *e)
@@ -31,8 +15,6 @@ int cli_read_study(struct cli *c, const struct json *doc, const char *name, cons
 	struct json_in in = { doc, &d, NULL };
 	int rc;
 
-	if (check_device(doc, e) < 0)
-		return -1;
 	rc = study_read(y, doc, dir, &c->lib, need_space, c->arena, &in);
 	if (cli_report(c, &d, name, e) < 0)
 		return -1;
@@ -48,5 +30,35 @@ int cli_load_study(struct cli *c, const char *path, bool need_space, struct stud
 		return -1;
 	rc = cli_read_study(c, doc, path, path_dir(c->arena, path), need_space, y, e);
 	json_free(doc);
+	return rc;
+}
+
+/* The card that a study would begin with; NULL: it needs none. */
+static const char *first_card(const struct study *y)
+{
+	for (int i = 0; i < y->devices.n; i++)
+		if (study_device_kind(y->devices.v[i]) == DEVICE_CUDA)
+			return y->devices.v[i];
+	return study_kind(y) == DEVICE_CUDA && y->devices.n == 0 ? "cuda:0" : NULL;
+}
+
+int cli_check_cards(const struct study *y, struct err *e)
+{
+	const char *card = first_card(y);
+	struct cuda_found *found;
+	struct err missing = { 0 };
+	int rc = 0;
+
+	if (!card)
+		return 0;
+	found = mem_new(sizeof *found);
+	if (cuda_find(found, &missing) < 0) {
+		for (int i = 0; i < found->n_parts; i++)
+			fprintf(stderr, "  %-14s %-8s %s\n", found->part[i].name, found->part[i].ok ? "ok" : "missing",
+				found->part[i].text);
+		rc = ERR(e, ERR_RUNTIME, card,
+			 "there is no such device here: see above what is missing; `nab doctor` lists what works");
+	}
+	mem_free(found);
 	return rc;
 }

@@ -13,6 +13,9 @@ int cli_load_study(struct cli *c, const char *path, bool need_space, struct stud
 int cli_read_study(struct cli *c, const struct json *doc, const char *name, const char *dir, bool need_space,
 		   struct study *y, struct err *e);
 
+/* Whether the cards that a study asks for can be used at all; if not, says on stderr what `nab doctor` says of them. */
+int cli_check_cards(const struct study *y, struct err *e);
+
 /* Prints what a batch came to, and what to run next. */
 void cli_outcome(const struct cli *c, const char *store, const struct engine_outcome *o);
 

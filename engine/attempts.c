@@ -1,8 +1,9 @@
 /* engine/attempts.c - runs on slots: what is sent, what comes back, what a worker's end means.
  *
  * An end from outside (kill -9, a preempted node, the coordinator's own end) never counts against a run. A run that
- * ends its worker itself (a crash, silence, the system's out-of-memory killer, a failure that the backend reports) in
- * the same epoch again and again has failed.
+ * ends its worker itself (a crash, silence, the system's out-of-memory killer, a lost card, a failure that the backend
+ * reports) in the same epoch again and again has failed. Where several runs were in flight nobody knows which of them
+ * it was: each is a suspect, and is tried alone until it is past the epoch in which it happened.
  */
 #include <math.h>
 #include <signal.h>
@@ -21,6 +22,7 @@
 #include "engine/internal.h"
 
 static const double disk_retry_s = 2;
+static const char passed[] = "passed alone where its worker had ended";
 
 /* ---- beginning ------------------------------------------------------------------------------------------ */
 
@@ -34,7 +36,7 @@ static struct json *parsed(const char *text)
 }
 
 /* Bytes of the machine, or of the control group that this process is in: a run that plans more is out of memory. The
- * number of slots does not matter here, so that it does not matter for results. */
+ * number of slots does not matter here, so that it does not matter for results. A card's backend knows its own. */
 static int64_t memory_there(void)
 {
 	int64_t all = (int64_t)sysconf(_SC_PHYS_PAGES) * sysconf(_SC_PAGESIZE);
@@ -48,7 +50,8 @@ static int64_t memory_there(void)
 	return all;
 }
 
-static int run_body(struct json **out, struct engine *g, const struct job *t, struct arena *a, struct err *e)
+static int run_body(struct json **out, struct engine *g, const struct job *t, enum device_kind kind, struct arena *a,
+		    struct err *e)
 {
 	const struct candidate *c = t->candidate;
 	const struct study *y = &c->work->study;
@@ -64,10 +67,10 @@ static int run_body(struct json **out, struct engine *g, const struct job *t, st
 	json_put(body, "seed", json_u64(t->seed));
 	json_put(body, "dataset", json_copy(y->dataset));
 	json_put(body, "identity", json_str(c->work->data_identity));
-	json_put(body, "backend", json_str(y->backend));
+	json_put(body, "backend", json_str(study_backend(y, kind)));
 	json_put(body, "threads", json_num(y->threads));
 	json_put(body, "tune", json_bool(y->tune));
-	json_put(body, "memory", json_i64(y->limits.memory ? y->limits.memory : memory_there()));
+	json_put(body, "memory", json_i64(y->limits.memory || kind != DEVICE_CPU ? y->limits.memory : memory_there()));
 	json_put(body, "seconds", json_num(y->limits.run_seconds));
 	json_put(body, "checkpoint", json_str(file_of_run(g, t->id, FILE_CHECKPOINT, a)));
 	json_put(body, "every", json_num(y->limits.checkpoint_every));
@@ -87,7 +90,7 @@ static struct engine_event event_of(enum engine_event_kind kind, const struct sl
 	return (struct engine_event){
 		.kind = kind,
 		.slot = s->index,
-		.device = s->device,
+		.device = s->device ? s->device->name : NULL,
 		.run = t ? t->id : 0,
 		.label = t ? t->candidate->label : NULL,
 		.attempt = s->attempt.number,
@@ -99,15 +102,6 @@ static struct engine_event event_of(enum engine_event_kind kind, const struct sl
 		.score = (double)NAN,
 		.state = STATE_RUNNING,
 	};
-}
-
-static int recipe_epochs(const struct candidate *c)
-{
-	struct json *recipe = parsed(c->recipe);
-	double n = json_get_real(recipe, "epochs");
-
-	json_free(recipe);
-	return n >= 1 ? (int)n : 0;
 }
 
 static struct store_result no_result(enum run_state state, const char *reason, int epochs)
@@ -155,19 +149,22 @@ static int refuse(struct engine *g, struct job *t, const char *why, struct err *
 	return 0;
 }
 
-static void take_slot(struct engine *g, struct slot *s, struct job *t, struct arena *a)
+static void take_slot(struct engine *g, struct slot *s, struct job *t, const struct json *recipe, struct arena *a)
 {
+	double epochs = json_get_real(recipe, "epochs"), batch = json_get_real(recipe, "batch");
+
 	t->state = STATE_RUNNING;
 	t->held = true;
 	s->had_checkpoint = file_exists(file_of_run(g, t->id, FILE_CHECKPOINT, a));
-	s->state = SLOT_BUSY;
 	s->epoch = 0;
-	s->epochs = recipe_epochs(t->candidate);
+	s->epochs = epochs >= 1 ? (int)epochs : 0;
 	s->step = s->steps = 0;
+	s->batch = batch >= 1 ? (int64_t)batch : 0;
 	s->loss = (double)NAN;
-	s->heard = clock_mono();
-	s->oom_kills = oom_kills();
-	s->stopping = false;
+	s->heard = 0;
+	s->stopping = s->cleared = false;
+	s->device->heard = clock_mono();
+	s->device->oom_kills = oom_kills();
 }
 
 int attempt_begin(struct engine *g, struct slot *s, struct job *t, struct err *e)
@@ -177,7 +174,7 @@ int attempt_begin(struct engine *g, struct slot *s, struct job *t, struct err *e
 	char why[240];
 	int rc = -1, can;
 
-	TRY(run_body(&body, g, t, a, e));
+	TRY(run_body(&body, g, t, s->device->kind, a, e));
 	can = origin_put(body, g, t, why, sizeof why, e);
 	TRY(can);
 	if (!can) {
@@ -185,12 +182,14 @@ int attempt_begin(struct engine *g, struct slot *s, struct job *t, struct err *e
 		goto out;
 	}
 	s->job = t;
-	s->attempt = (struct store_attempt){ .run = t->id, .device = s->device, .host = g->host, .pid = (int)s->pid };
+	s->attempt = (struct store_attempt){
+		.run = t->id, .device = s->device->name, .host = g->host, .pid = (int)s->device->pid
+	};
 	TRY(engine_persist(g, begin_row, &s->attempt, e));
-	take_slot(g, s, t, a);
+	take_slot(g, s, t, json_get(body, "recipe"), a);
 	json_put(body, "attempt", json_i64(s->attempt.id));
 	/* a worker that has ended meanwhile is noticed when its socket is read */
-	message_send(s->channel.fd, MESSAGE_RUN, body, NULL, 0, NULL);
+	message_send(s->device->channel.fd, MESSAGE_RUN, body, NULL, 0, NULL);
 	body = NULL;
 	engine_emit(g, event_of(ENGINE_RUN, s));
 	rc = 0;
@@ -344,6 +343,32 @@ static int epoch_rows(struct engine *g, void *arg, struct err *e)
 	return store_file_put(g->store, p->slot->job->id, FILE_CHECKPOINT, p->path, p->bytes, e);
 }
 
+static bool suspects_wait(const struct engine *g)
+{
+	for (int i = 0; i < g->n_works; i++)
+		for (int k = g->works[i]->settled; k < g->works[i]->n; k++) {
+			const struct candidate *c = g->works[i]->candidates[k];
+
+			for (int t = 0; t < c->n_jobs; t++)
+				if (c->jobs[t].suspect && !c->jobs[t].held && !run_state_final(c->jobs[t].state))
+					return true;
+		}
+	return false;
+}
+
+/* A suspect that is past the epoch in which it happened was not the cause. It makes way for the next one. */
+static void clear(struct engine *g, struct slot *s)
+{
+	if (!s->job->suspect || s->epoch <= s->job->death_epoch)
+		return;
+	s->job->suspect = false;
+	s->job->deaths = 0;
+	if (s->stopping || !suspects_wait(g))
+		return;
+	s->cleared = true;
+	slot_stop(s);
+}
+
 static int take_epoch(struct engine *g, struct slot *s, const struct message *m, struct err *e)
 {
 	struct arena *a = arena_new();
@@ -355,6 +380,8 @@ static int take_epoch(struct engine *g, struct slot *s, const struct message *m,
 	int rc;
 
 	epoch_read(&r, m->body);
+	if (!json_true(json_get(m->body, "earlier")))
+		s->device->examples += r.examples - s->step * s->batch;
 	arg.row = epoch_row(&r);
 	arg.path = arena_printf(a, "%s/%s", path_base(g->files), path_base(file));
 	arg.bytes = stat(file, &st) == 0 ? st.st_size : 0;
@@ -368,14 +395,17 @@ static int take_epoch(struct engine *g, struct slot *s, const struct message *m,
 	v = event_of(ENGINE_EPOCH, s);
 	v.record = &r;
 	engine_emit(g, v);
+	clear(g, s);
 	return 0;
 }
 
 static void take_step(struct engine *g, struct slot *s, const struct message *m)
 {
+	int64_t step = json_get_i64(m->body, "step");
 	struct engine_event v;
 
-	s->step = json_get_i64(m->body, "step");
+	s->device->examples += (step - s->step) * s->batch;
+	s->step = step;
 	s->steps = json_get_i64(m->body, "steps");
 	s->loss = json_get_real(m->body, "loss");
 	v = event_of(ENGINE_STEP, s);
@@ -418,13 +448,13 @@ static int take_result(struct engine *g, struct slot *s, const struct message *m
 	int rc;
 
 	if (status < 0)
-		return ERR(e, ERR_RUNTIME, s->device, "its worker said something that makes no sense");
+		return ERR(e, ERR_RUNTIME, s->device->name, "its worker said something that makes no sense");
 	end.arena = arena_new();
 	read_result(&end, m, (enum run_status)status);
 	if (status == RUN_STOPPED) {
 		end.final = false;
 		end.attempt = ATTEMPT_STOPPED;
-		end.reason = "stopped on request";
+		end.reason = s->cleared ? passed : "stopped on request";
 	} else if (numbers && evaluation_read(&evaluation, numbers, m->blob, m->blob_len, end.arena) == 0) {
 		end.evaluation = &evaluation;
 		end.result.val_loss = evaluation.loss;
@@ -437,29 +467,44 @@ static int take_result(struct engine *g, struct slot *s, const struct message *m
 		g->run_count++;
 	}
 	g->disk_since = 0;
-	s->state = SLOT_IDLE;
 	rc = conclude(g, &end, e);
 	arena_free(end.arena);
 	return rc;
 }
 
-/* The run, or what it left behind, is at fault: counts it. */
-static int at_fault(struct engine *g, struct slot *s, enum attempt_state how, const char *reason, bool hopeless,
-		    bool memory, struct err *e)
+/* What ended an attempt, where the run may be the cause of it. */
+struct blame {
+	enum attempt_state how;
+	const char *reason;
+	bool hopeless;  /* trying again is of no use */
+	bool memory;    /* the system wanted for it */
+	bool lost_card; /* what the checkpoint holds is sound */
+	int others;     /* runs that may have been it just as well */
+};
+
+/* The run, or what it left behind, is at fault: counts it. With others nothing is final, and checkpoints stay. */
+static int at_fault(struct engine *g, struct slot *s, const struct blame *b, struct err *e)
 {
 	struct job *t = s->job;
-	struct ending end = { .slot = s, .attempt = how, .reason = reason, .arena = arena_new() };
-	char text[400];
+	struct ending end = { .slot = s, .attempt = b->how, .arena = arena_new() };
+	bool failed = job_died(t, s->epoch, t->candidate->work->study.limits.attempts) || b->hopeless;
 	int rc;
 
-	end.final = job_died(t, s->epoch, t->candidate->work->study.limits.attempts) || hopeless;
-	if (s->had_checkpoint) { /* which may be what it stumbles over */
+	end.reason = b->others ? arena_printf(end.arena, "%s, and %d other run%s", b->reason, b->others,
+					      b->others == 1 ? "" : "s")
+			       : b->reason;
+	t->suspect = b->how == ATTEMPT_DIED && s->device->n_slots > 1;
+	end.final = failed && !b->others;
+	if (s->had_checkpoint && !b->others && !b->lost_card) { /* which may be what it stumbles over */
 		unlink(file_of_run(g, t->id, FILE_CHECKPOINT, end.arena));
-		end.final = end.final && !hopeless;
+		end.final = end.final && !b->hopeless;
 	}
-	snprintf(text, sizeof text, "%s (%d times in epoch %d)", reason, t->deaths, s->epoch + 1);
-	if (end.final)
-		end.result = no_result(memory ? STATE_OOM : STATE_FAILED, hopeless ? reason : text, s->epoch);
+	if (end.final) {
+		const char *times =
+		    arena_printf(end.arena, "%s (%d times in epoch %d)", b->reason, t->deaths, s->epoch + 1);
+
+		end.result = no_result(b->memory ? STATE_OOM : STATE_FAILED, b->hopeless ? b->reason : times, s->epoch);
+	}
 	rc = conclude(g, &end, e);
 	arena_free(end.arena);
 	return rc;
@@ -480,7 +525,7 @@ static int disk_is_full(struct engine *g, struct slot *s, struct err *e)
 		g->disk_since = now;
 		engine_note(g, ENGINE_PAUSED, "%s: the disk is full; waiting for space", g->files);
 	}
-	s->not_before = now + disk_retry_s;
+	s->device->not_before = now + disk_retry_s;
 	if (not_at_fault(g, s, "the disk is full", e) < 0)
 		return -1;
 	if (now - g->disk_since > most)
@@ -492,10 +537,9 @@ static int disk_is_full(struct engine *g, struct slot *s, struct err *e)
 static int take_failure(struct engine *g, struct slot *s, const struct message *m, struct err *e)
 {
 	const char *where = json_string(json_get(m->body, "where")), *text = json_string(json_get(m->body, "text"));
-	double code = json_get_real(m->body, "code");
+	struct blame blame = { .how = ATTEMPT_FAILED, .hopeless = json_get_real(m->body, "code") == ERR_INVALID };
 	char reason[400];
 
-	s->state = SLOT_IDLE;
 	snprintf(reason, sizeof reason, "%s%s%s", where ? where : "", where && where[0] ? ": " : "",
 		 text ? text : "the backend failed");
 	if (json_true(json_get(m->body, "data"))) {
@@ -504,21 +548,41 @@ static int take_failure(struct engine *g, struct slot *s, const struct message *
 	}
 	if (json_true(json_get(m->body, "disk")))
 		return disk_is_full(g, s, e);
-	return at_fault(g, s, ATTEMPT_FAILED, reason, code == ERR_INVALID, false, e);
+	blame.reason = reason;
+	return at_fault(g, s, &blame, e);
 }
 
-int attempt_message(struct engine *g, struct slot *s, struct message *m, struct err *e)
+/* What a worker says about its device and not about a run: it is ready, or is going to end. */
+static void take_word(struct device *d, const struct message *m)
 {
-	bool ours = s->job && json_get_i64(m->body, "attempt") == s->attempt.id;
+	const char *text = json_string(json_get(m->body, "text"));
 
-	s->heard = clock_mono();
-	if (m->type == MESSAGE_READY && s->state == SLOT_STARTING) {
-		s->state = SLOT_IDLE;
-		s->early_deaths = 0;
+	if (m->type == MESSAGE_READY && d->state == DEVICE_STARTING) {
+		d->state = DEVICE_UP;
+		d->early_deaths = 0;
+	} else if (m->type == MESSAGE_LOST) {
+		snprintf(d->why, sizeof d->why, "%s", text ? text : "the device is lost");
+	}
+}
+
+static struct slot *slot_of(const struct device *d, int64_t attempt)
+{
+	for (int i = 0; i < d->n_slots; i++)
+		if (d->slots[i].job && d->slots[i].attempt.id == attempt)
+			return &d->slots[i];
+	return NULL;
+}
+
+int attempt_message(struct engine *g, struct device *d, struct message *m, struct err *e)
+{
+	struct slot *s = slot_of(d, json_get_i64(m->body, "attempt"));
+
+	d->heard = clock_mono();
+	if (!s) {
+		take_word(d, m);
 		return 0;
 	}
-	if (!ours)
-		return 0;
+	s->heard = d->heard;
 	if (m->type == MESSAGE_STEP)
 		take_step(g, s, m);
 	else if (m->type == MESSAGE_EPOCH)
@@ -548,25 +612,44 @@ static void describe_end(char *buf, size_t size, int status)
 		snprintf(buf, size, "its worker ended with status %d", WEXITSTATUS(status));
 }
 
-int attempt_lost(struct engine *g, struct slot *s, struct err *e)
+/* Who is to blame for a worker's end. false: nobody here. */
+static bool find_blame(struct blame *b, const struct device *d, int status, const char *text)
 {
-	bool early = s->state == SLOT_STARTING;
-	int status = slot_reap(s);
+	*b = (struct blame){ .how = ATTEMPT_DIED, .reason = text, .others = device_busy(d) - 1 };
+	if (d->silent) {
+		b->reason = "no word from its worker for too long";
+	} else if (d->why[0]) {
+		b->reason = d->why;
+		b->lost_card = true;
+	} else if (WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL && oom_kills() > d->oom_kills) {
+		b->reason = "the system ended it for want of memory";
+		b->memory = true;
+	} else {
+		return !from_outside(status);
+	}
+	return true;
+}
+
+int attempts_lost(struct engine *g, struct device *d, struct err *e)
+{
+	bool early = d->state == DEVICE_STARTING, blamed;
+	int status = device_reap(d);
+	struct blame blame;
 	char text[200];
 
 	describe_end(text, sizeof text, status);
 	if (early)
-		s->early_deaths++;
-	s->not_before = clock_mono() + (s->early_deaths ? 0.05 * (1 << s->early_deaths) : 0);
-	if (!s->job) {
-		engine_note(g, ENGINE_NOTE, "%s: %s", s->device, text);
-		return 0;
+		d->early_deaths++;
+	d->not_before = clock_mono() + (d->early_deaths ? 0.05 * (1 << d->early_deaths) : 0);
+	d->since = 0;
+	if (device_busy(d) == 0)
+		engine_note(g, ENGINE_NOTE, "%s: %s", d->name, text);
+	blamed = find_blame(&blame, d, status, text);
+	for (int i = 0; i < d->n_slots; i++) {
+		struct slot *s = &d->slots[i];
+
+		if (s->job && (blamed ? at_fault(g, s, &blame, e) : not_at_fault(g, s, text, e)) < 0)
+			return -1;
 	}
-	if (s->silent)
-		return at_fault(g, s, ATTEMPT_DIED, "no word from its worker for too long", false, false, e);
-	if (WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL && oom_kills() > s->oom_kills)
-		return at_fault(g, s, ATTEMPT_DIED, "the system ended it for want of memory", false, true, e);
-	if (from_outside(status))
-		return not_at_fault(g, s, text, e);
-	return at_fault(g, s, ATTEMPT_DIED, text, false, false, e);
+	return 0;
 }

@@ -18,7 +18,7 @@
 #include "base/mem.h"
 #include "engine/internal.h"
 
-static const double tick_s = 1;
+static const double tick_s = 1, window_s = 3;
 
 /* ---- signals -------------------------------------------------------------------------------------------- */
 
@@ -42,14 +42,9 @@ static int take_signals(struct engine *g, struct err *e)
 
 static void stop_all(struct engine *g)
 {
-	for (int i = 0; i < g->n_slots; i++) {
-		struct slot *s = &g->slots[i];
-
-		if (s->state != SLOT_BUSY || s->stopping)
-			continue;
-		s->stopping = true;
-		message_send(s->channel.fd, MESSAGE_STOP, json_object(), NULL, 0, NULL);
-	}
+	for (int i = 0; i < g->n_slots; i++)
+		if (g->slots[i].job && !g->slots[i].stopping)
+			slot_stop(&g->slots[i]);
 }
 
 void engine_listen(struct engine *g)
@@ -91,7 +86,7 @@ int engine_open(struct engine *g, const struct study *y, const struct engine_con
 	g->files = arena_printf(g->arena, "%s.files", g->store_path);
 	g->began = g->ticked = clock_mono();
 	gethostname(g->host, sizeof g->host - 1);
-	if (slots_open(g, y, e) < 0)
+	if (devices_open(g, y, e) < 0)
 		return -1;
 	if (store_open(&g->store, g->store_path, STORE_CREATE, e) < 0 || file_mkdirs(g->files, e) < 0 ||
 	    take_signals(g, e) < 0 || engine_persist(g, recover_rows, &lost, e) < 0 || submit_listen(g, e) < 0)
@@ -104,7 +99,7 @@ int engine_open(struct engine *g, const struct study *y, const struct engine_con
 
 void engine_close(struct engine *g)
 {
-	slots_close(g);
+	devices_close(g);
 	submit_close(g);
 	if (g->store)
 		store_recover(g->store, NULL); /* if that fails, the next coordinator does it */
@@ -122,37 +117,41 @@ void engine_close(struct engine *g)
 
 /* ---- the queue ------------------------------------------------------------------------------------------ */
 
-/* The next run to start; asks the searches for more when nothing waits. NULL: nothing now. */
-static int next_job(struct job **out, struct engine *g, struct err *e)
+/* The next run to start on a device; asks the searches for more when nothing waits. NULL: nothing now. */
+static int next_job(struct job **out, struct engine *g, const struct device *d, struct err *e)
 {
 	for (;;) {
 		double now = clock_mono();
 		int asked = 0;
 
-		*out = engine_pick(g, now);
+		*out = engine_pick(g, d, now);
 		if (*out)
 			return 0;
 		for (int i = 0; i < g->n_works && !asked; i++)
-			if (work_in_time(g->works[i], now))
+			if (work_in_time(g->works[i], now) && study_kind(&g->works[i]->study) == d->kind &&
+			    !work_waits(g->works[i]))
 				asked = work_ask(g, g->works[i], e);
 		if (asked <= 0)
 			return asked;
 	}
 }
 
-/* Gives a free slot something to do: 1, or 0 if there is nothing now. */
-static int occupy(struct engine *g, struct slot *s, struct err *e)
+/* Gives a device something to do: 1, or 0 if there is nothing now. */
+static int occupy(struct engine *g, struct device *d, struct err *e)
 {
+	struct slot *s = d->slots;
 	struct job *t = NULL;
 	int refused;
 
 	do {
-		if (next_job(&t, g, e) < 0)
+		if (next_job(&t, g, d, e) < 0)
 			return -1;
 		if (!t)
 			return 0;
-		if (s->state == SLOT_DOWN)
-			return slot_start(g, s, e) < 0 ? -1 : 1;
+		if (d->state == DEVICE_DOWN)
+			return device_start(g, d, e) < 0 ? -1 : 0;
+		while (s->job)
+			s++;
 		refused = attempt_begin(g, s, t, e);
 	} while (refused == 1);
 	return refused < 0 ? -1 : 1;
@@ -160,15 +159,16 @@ static int occupy(struct engine *g, struct slot *s, struct err *e)
 
 static int dispatch(struct engine *g, struct err *e)
 {
-	for (int i = 0; i < g->n_slots && !g->signals; i++) {
-		struct slot *s = &g->slots[i];
-		int rc;
+	for (int i = 0; i < g->n_devices && !g->signals; i++) {
+		struct device *d = &g->devices[i];
+		int rc = 1;
 
-		if ((s->state != SLOT_IDLE && s->state != SLOT_DOWN) || clock_mono() < s->not_before)
+		if (d->state == DEVICE_STARTING || d->gone)
 			continue;
-		rc = occupy(g, s, e);
-		if (rc <= 0)
-			return rc;
+		while (rc == 1 && device_busy(d) < d->climb.open && clock_mono() >= d->not_before)
+			rc = occupy(g, d, e);
+		if (rc < 0)
+			return -1;
 	}
 	return 0;
 }
@@ -179,64 +179,94 @@ static void stop_surplus(struct engine *g)
 	for (int i = 0; i < g->n_slots; i++) {
 		struct slot *s = &g->slots[i];
 
-		if (s->state != SLOT_BUSY || s->stopping || !s->job ||
-		    !work_is_surplus(s->job->candidate->work, s->job->candidate))
-			continue;
-		s->stopping = true;
-		message_send(s->channel.fd, MESSAGE_STOP, json_object(), NULL, 0, NULL);
+		if (s->job && !s->stopping && work_is_surplus(s->job->candidate->work, s->job->candidate))
+			slot_stop(s);
 	}
+}
+
+/* Whether a device has said nothing for too long, or one of its runs: but one that has not begun yet may wait for the
+ * memory of others. */
+static bool is_silent(const struct device *d, double now)
+{
+	double most = 60;
+
+	if (d->state == DEVICE_DOWN || (d->state == DEVICE_UP && device_busy(d) == 0))
+		return false;
+	for (int i = 0; i < d->n_slots; i++) {
+		const struct slot *s = &d->slots[i];
+
+		if (!s->job)
+			continue;
+		most = s->job->candidate->work->study.limits.silence;
+		if (s->heard > 0 && now - s->heard >= most)
+			return true;
+	}
+	return now - d->heard >= most;
 }
 
 static void kill_silent(struct engine *g, double now)
 {
-	for (int i = 0; i < g->n_slots; i++) {
-		struct slot *s = &g->slots[i];
-		double most = s->job ? s->job->candidate->work->study.limits.silence : 60;
-
-		if ((s->state != SLOT_BUSY && s->state != SLOT_STARTING) || now - s->heard < most)
+	for (int i = 0; i < g->n_devices; i++) {
+		if (!is_silent(&g->devices[i], now))
 			continue;
-		s->silent = true;
-		slot_kill(s);
+		g->devices[i].silent = true;
+		device_kill(&g->devices[i]);
+	}
+}
+
+/* Full windows count: those in which all of the runs that are allowed were in flight. */
+static void watch_rate(struct device *d, double now)
+{
+	if (d->climb.most == 1)
+		return;
+	if (device_busy(d) != d->climb.open) {
+		d->since = 0;
+	} else if (d->since == 0) {
+		d->since = now;
+		d->examples = 0;
+	} else if (now - d->since >= window_s) {
+		climb_move(&d->climb, (double)d->examples / (now - d->since));
+		d->since = 0;
 	}
 }
 
 /* ---- the loop ------------------------------------------------------------------------------------------- */
 
-static int hear(struct engine *g, struct slot *s, struct err *e)
+static int hear(struct engine *g, struct device *d, struct err *e)
 {
 	struct message m;
-	int gone = channel_fill(&s->channel, false) < 0, rc;
+	int gone = channel_fill(&d->channel, false) < 0, rc;
 
-	while ((rc = channel_next(&s->channel, &m)) == 1) {
-		int ok = attempt_message(g, s, &m, e);
+	while ((rc = channel_next(&d->channel, &m)) == 1) {
+		int ok = attempt_message(g, d, &m, e);
 
 		message_release(&m);
 		if (ok < 0)
 			return -1;
 	}
 	if (rc < 0)
-		slot_kill(s);
-	return gone || rc < 0 ? attempt_lost(g, s, e) : 0;
+		device_kill(d);
+	return gone || rc < 0 ? attempts_lost(g, d, e) : 0;
 }
 
 static int wait_for_words(struct engine *g, struct err *e)
 {
-	struct pollfd *p = mem_new((size_t)(g->n_slots + CLIENTS + 2) * sizeof *p);
-	int n = g->n_slots + CLIENTS + 2, rc = 0;
+	int n = g->n_devices + CLIENTS + 2, rc = 0;
+	struct pollfd *p = mem_new((size_t)n * sizeof *p);
 
-	for (int i = 0; i < g->n_slots; i++)
-		p[i] = (struct pollfd){ .fd = g->slots[i].state == SLOT_DOWN ? -1 : g->slots[i].channel.fd,
+	for (int i = 0; i < g->n_devices; i++)
+		p[i] = (struct pollfd){ .fd = g->devices[i].state == DEVICE_DOWN ? -1 : g->devices[i].channel.fd,
 					.events = POLLIN };
 	for (int i = 0; i < CLIENTS; i++)
-		p[g->n_slots + i] = (struct pollfd){ .fd = g->clients[i].fd, .events = POLLIN };
+		p[g->n_devices + i] = (struct pollfd){ .fd = g->clients[i].fd, .events = POLLIN };
 	p[n - 2] = (struct pollfd){ .fd = g->listen_fd, .events = POLLIN };
 	p[n - 1] = (struct pollfd){ .fd = g->signal_fd, .events = POLLIN };
 	poll(p, (nfds_t)n, 200);
-	for (int i = 0; i < g->n_slots && rc == 0; i++)
+	for (int i = 0; i < g->n_devices && rc == 0; i++)
 		if (p[i].fd >= 0 && p[i].revents)
-			rc = hear(g, &g->slots[i], e);
+			rc = hear(g, &g->devices[i], e);
 	for (int i = 0; i < CLIENTS && rc == 0; i++)
-		if (p[g->n_slots + i].fd >= 0 && p[g->n_slots + i].revents)
+		if (p[g->n_devices + i].fd >= 0 && p[g->n_devices + i].revents)
 			rc = submit_serve(g, &g->clients[i], e);
 	if (rc == 0 && g->listen_fd >= 0 && p[n - 2].revents)
 		submit_accept(g);
@@ -247,7 +277,7 @@ static int wait_for_words(struct engine *g, struct err *e)
 static bool busy(const struct engine *g)
 {
 	for (int i = 0; i < g->n_slots; i++)
-		if (g->slots[i].state == SLOT_BUSY)
+		if (g->slots[i].job)
 			return true;
 	return false;
 }
@@ -269,6 +299,8 @@ static void tick(struct engine *g)
 	double now = clock_mono();
 
 	kill_silent(g, now);
+	for (int i = 0; i < g->n_devices; i++)
+		watch_rate(&g->devices[i], now);
 	if (now - g->ticked < tick_s)
 		return;
 	g->ticked = now;

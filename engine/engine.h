@@ -2,10 +2,12 @@
  * processes, records everything, survives kills, resumes exactly.
  *
  * The coordinator is the process that calls engine_search() or engine_train(); it is the one writer of the store. For
- * every device slot it starts one long-lived worker, `program worker`, which calls engine_worker_main(). A run is sent
- * to a worker as an attempt; its epochs stream back and are stored one transaction each; its result is another. A
- * worker that dies costs one attempt: the run starts again from its last checkpoint. The results are a function of the
- * study alone: not of the number of slots, nor of kills, nor of the order in which runs finish.
+ * every device it starts one long-lived worker, `program worker`, which calls engine_worker_main(). A run is sent to a
+ * worker as an attempt; its epochs stream back and are stored one transaction each; its result is another. A worker
+ * that dies costs an attempt of each run that it had: they start again from their last checkpoints, and if the fault
+ * was one of theirs, one by one. A card has as many runs in flight as make it fastest. The results are a function of
+ * the study alone: not of the number of devices or of runs in flight, nor of kills, nor of the order in which runs
+ * finish.
  *
  * While the calls run, SIGINT and SIGTERM are taken over: the first lets running epochs end, checkpoints and requeues
  * their runs, and returns ERR_INTERRUPTED; the second ends the workers at once.
@@ -54,6 +56,7 @@ struct engine_event {
 	/* always: */
 	int64_t done, total; /* runs finished, and in all as far as is known */
 	double eta;          /* seconds until all are done, NAN: unknown */
+	int in_flight;       /* runs that are on cards now */
 };
 
 struct engine_conf {
@@ -62,6 +65,7 @@ struct engine_conf {
 	bool fresh_only;     /* do not reuse results of the same identity from other studies */
 	bool retry_failed;   /* runs that ended failed, oom or timeout are tried again */
 	bool no_wait;        /* hand work over to a running coordinator and return */
+	int lanes;           /* for tests: runs at a time on every device; 0: as the study says */
 	void (*on_event)(void *arg, const struct engine_event *v); /* may be NULL */
 	void *arg;
 };

@@ -31,13 +31,15 @@ static void count(const struct engine *g, int64_t *done, int64_t *total)
 /* Every run is taken to last as long as those before it; those under way are half done. */
 static double time_left(const struct engine *g, int64_t left)
 {
-	int busy = 0;
+	int busy = 0, open = 0;
 
-	if (!g->run_count || !g->n_slots)
+	for (int i = 0; i < g->n_devices; i++) {
+		busy += device_busy(&g->devices[i]);
+		open += g->devices[i].gone ? 0 : g->devices[i].climb.open;
+	}
+	if (!g->run_count || !open)
 		return (double)NAN;
-	for (int i = 0; i < g->n_slots; i++)
-		busy += g->slots[i].state == SLOT_BUSY;
-	return ((double)left - 0.5 * busy) * g->run_seconds / g->run_count / g->n_slots;
+	return ((double)left - 0.5 * busy) * g->run_seconds / g->run_count / open;
 }
 
 void engine_emit(struct engine *g, struct engine_event v)
@@ -45,6 +47,8 @@ void engine_emit(struct engine *g, struct engine_event v)
 	if (!g->conf->on_event)
 		return;
 	count(g, &v.done, &v.total);
+	for (int i = 0; i < g->n_devices; i++)
+		v.in_flight += g->devices[i].n_slots > 1 ? device_busy(&g->devices[i]) : 0;
 	v.eta = time_left(g, v.total - v.done);
 	g->conf->on_event(g->conf->arg, &v);
 }

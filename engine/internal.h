@@ -33,8 +33,10 @@ struct job { /* a run */
 	int epochs;         /* of its result */
 	struct job *parent; /* of this engine, whose end it waits for; NULL: none */
 	bool held;          /* a worker has it */
-	int deaths;         /* in a row, in the epoch `death_epoch`, by its own fault */
+	int deaths;         /* in a row, in the epoch `death_epoch`, by its own fault or that of a neighbour */
 	int death_epoch;
+	bool suspect; /* it was in flight when its worker ended by its own fault: it runs alone until it is past there
+		       */
 };
 
 struct candidate {
@@ -42,6 +44,7 @@ struct candidate {
 	struct work *work;
 	enum store_origin origin;
 	const char *label, *recipe; /* recipe: JSON text, complete */
+	const char *device;         /* that it is pinned to ("cuda", "cpu:1"), or NULL: any of the study's backend */
 	bool surplus;
 	int64_t start_run; /* continued or inherited from; if paired: by replicate 0 */
 	bool paired;       /* replicate r starts from replicate r of that run's candidate */
@@ -78,25 +81,48 @@ struct work {
 	char stopped[160];
 };
 
-enum slot_state { SLOT_DOWN, SLOT_STARTING, SLOT_IDLE, SLOT_BUSY };
+/* How many runs a device has in flight: climbs along the examples that it trains on in a second. */
+struct climb {
+	int open, most; /* 1 <= open <= most */
+	int step;       /* of the next move; its sign is the direction */
+	double rate;    /* of the window before; 0: none yet */
+};
 
-struct slot {
-	int index;
-	const char *device;
+struct slot {      /* room for one run on a device */
+	int index; /* in the engine */
+	struct device *device;
+	struct job *job; /* NULL: idle */
+	struct store_attempt attempt;
+	bool had_checkpoint; /* when the attempt began */
+	bool stopping;       /* told to stop */
+	bool cleared;        /* and that because it is no suspect any more */
+	double heard;        /* clock of its last word; 0: none yet (it may wait for memory) */
+	int epoch, epochs;   /* completed in this attempt; of the recipe */
+	int64_t step, steps, batch;
+	double loss;
+};
+
+enum device_state { DEVICE_DOWN, DEVICE_STARTING, DEVICE_UP };
+
+struct device {           /* cores or a card, and the worker process that serves it */
+	const char *name; /* as the study has it */
+	enum device_kind kind;
+	const char *visible; /* CUDA_VISIBLE_DEVICES of its worker, or NULL */
 	int *cores, n_cores;
-	enum slot_state state;
+	struct slot *slots; /* of the engine's */
+	int n_slots;
+	enum device_state state;
 	pid_t pid;
 	struct channel channel;
 	double not_before, heard; /* clocks: when it may be started again; last word */
 	int early_deaths;         /* in a row, before it was ready */
-	bool stopping, silent;    /* told to stop; killed for its silence */
-	struct job *job;
-	struct store_attempt attempt;
-	bool had_checkpoint; /* when the attempt began */
-	int epoch, epochs;   /* completed in this attempt; of the recipe */
-	int64_t step, steps;
-	double loss;
-	int64_t oom_kills; /* of the machine, when the attempt began */
+	bool silent;              /* killed for its silence */
+	bool gone;                /* given up; other devices of its kind go on */
+	char why[240];            /* what its worker said last about the device, or "" */
+	int64_t oom_kills;        /* of the machine, when its last attempt began */
+	struct climb climb;
+	double since; /* clock when the window began in which examples are counted; 0: none, too few runs are there */
+	int64_t examples;
 };
 
 enum { CLIENTS = 16 };
@@ -108,7 +134,9 @@ struct engine {
 	char host[64];
 	struct work **works;
 	int n_works;
-	struct slot *slots;
+	struct device *devices;
+	int n_devices;
+	struct slot *slots; /* of all devices, one after the other */
 	int n_slots, threads;
 	int signal_fd, listen_fd;
 	sigset_t old_mask;
@@ -139,8 +167,16 @@ int64_t work_wanted(const struct work *w);
 bool work_in_time(const struct work *w, double now);
 /* Whether candidate c (by what is known now) is beyond what was asked for. */
 bool work_is_surplus(const struct work *w, const struct candidate *c);
-/* The queued task to start next, or NULL: baselines, work by hand, the search; by number, then replicate. */
-struct job *engine_pick(struct engine *g, double now);
+/* The queued run to start next on a device, or NULL: baselines, work by hand, the search; by number, then replicate. A
+ * suspect has a device that can hold several runs for itself, and comes first where nothing is in flight. */
+struct job *engine_pick(struct engine *g, const struct device *d, double now);
+/* Whether a run of w waits, for whatever device. */
+bool work_waits(const struct work *w);
+/* Whether a run for this pin (NULL: none) may go to the device. */
+bool device_serves(const struct device *d, const struct study *y, const char *pin);
+int device_busy(const struct device *d); /* its runs in flight */
+/* A window has passed with `rate` examples a second: changes how many runs are in flight. */
+void climb_move(struct climb *c, double rate);
 /* What a death means: counts it. Returns true if the run has failed for good. */
 bool job_died(struct job *t, int epoch, int most);
 /* Whether everything is done that may be done. */
@@ -165,21 +201,24 @@ int work_add_items(struct engine *g, struct work *w, const struct engine_item *i
 int work_settle(struct engine *g, struct work *w, struct candidate *c, struct err *e);
 int work_finish(struct engine *g, struct work *w, bool interrupted, struct err *e);
 
-/* ---- slot.c: worker processes ---- */
-int slots_open(struct engine *g, const struct study *y, struct err *e);
-int slot_start(struct engine *g, struct slot *s, struct err *e);
-void slot_kill(struct slot *s);
+/* ---- devices.c: worker processes ---- */
+/* Also checks that the devices are there. */
+int devices_open(struct engine *g, const struct study *y, struct err *e);
+/* Starts its worker, or gives the device up: an error if that was the last one of its kind. */
+int device_start(struct engine *g, struct device *d, struct err *e);
+void device_kill(struct device *d);
 /* Reaps a worker that has ended; returns its wait status. */
-int slot_reap(struct slot *s);
-void slots_close(struct engine *g);
-int64_t oom_kills(void); /* of the machine since it was started */
+int device_reap(struct device *d);
+void devices_close(struct engine *g);
+void slot_stop(struct slot *s); /* tells the worker to end the run at its epoch */
+int64_t oom_kills(void);        /* of the machine since it was started */
 
 /* ---- attempts.c: runs on slots ---- */
 /* 0; 1: the run cannot start where it should (it is infeasible now, the slot is free still); -1. */
 int attempt_begin(struct engine *g, struct slot *s, struct job *t, struct err *e);
-int attempt_message(struct engine *g, struct slot *s, struct message *m, struct err *e);
-/* The worker of a slot has ended. */
-int attempt_lost(struct engine *g, struct slot *s, struct err *e);
+int attempt_message(struct engine *g, struct device *d, struct message *m, struct err *e);
+/* The worker of a device has ended. */
+int attempts_lost(struct engine *g, struct device *d, struct err *e);
 
 /* ---- files.c: checkpoints and weights ---- */
 char *file_of_run(const struct engine *g, int64_t run, enum file_kind kind, struct arena *a);
@@ -191,6 +230,7 @@ struct origin {             /* what a candidate's proposal says about it */
 	struct json *edits; /* in the arena's care; NULL: none */
 	const char *file;   /* name of pretrained weights, or NULL */
 	const char *digest; /* of that file */
+	const char *device; /* see struct candidate */
 };
 
 void origin_read(struct origin *o, const char *proposal, struct arena *a);

@@ -17,14 +17,15 @@
 struct json;
 
 enum message_type {
-	MESSAGE_SETUP,  /* to a worker, first: device, threads, cores */
+	MESSAGE_SETUP,  /* to a worker, first: device, cores, lanes (runs at a time), probe (backend that must work) */
 	MESSAGE_READY,  /* from it: pid */
 	MESSAGE_RUN,    /* to it: a run (engine/worker.c says what is in it) */
-	MESSAGE_STOP,   /* to it: end the epoch, checkpoint, report */
+	MESSAGE_STOP,   /* to it: attempt; end its epoch, checkpoint, report */
 	MESSAGE_STEP,   /* from it: epoch, step, steps, loss */
 	MESSAGE_EPOCH,  /* an epoch's record */
 	MESSAGE_RESULT, /* blob: confusion, predictions */
 	MESSAGE_FAIL,   /* the machine failed: text, disk */
+	MESSAGE_LOST,   /* the device is of no use any more, the worker ends: text */
 	MESSAGE_SUBMIT, /* to a coordinator: a study with models to train */
 	MESSAGE_ACCEPTED,
 	MESSAGE_REFUSED, /* code, where, text */

@@ -25,6 +25,8 @@ void origin_read(struct origin *o, const char *proposal, struct arena *a)
 		return;
 	file = json_get(doc, "weights");
 	edits = json_get(doc, "edits");
+	if (json_string(json_get(doc, "device")))
+		o->device = arena_strdup(a, json_string(json_get(doc, "device")));
 	o->paired = !json_get(json_get(doc, "inherit_from"), "replicate");
 	if (edits) {
 		o->edits = json_copy(edits);

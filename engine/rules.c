@@ -104,7 +104,32 @@ static bool may_start(const struct job *j)
 	return !run_state_final(j->state) && !j->held && (!j->parent || run_state_final(j->parent->state));
 }
 
-struct job *engine_pick(struct engine *g, double now)
+bool device_serves(const struct device *d, const struct study *y, const char *pin)
+{
+	if (!pin)
+		return d->kind == study_kind(y);
+	return strcmp(pin, strchr(pin, ':') ? d->name : device_kind_names[d->kind]) == 0;
+}
+
+int device_busy(const struct device *d)
+{
+	int n = 0;
+
+	for (int i = 0; i < d->n_slots; i++)
+		n += d->slots[i].job != NULL;
+	return n;
+}
+
+static bool holds_suspect(const struct device *d)
+{
+	for (int i = 0; i < d->n_slots; i++)
+		if (d->slots[i].job && d->slots[i].job->suspect)
+			return true;
+	return false;
+}
+
+/* Of those that may start on d now: suspects only, or the others only. */
+static struct job *first_of(struct engine *g, const struct device *d, bool suspects, double now)
 {
 	struct job *best = NULL;
 
@@ -118,14 +143,55 @@ struct job *engine_pick(struct engine *g, double now)
 		for (int k = w->settled; k < w->n; k++) {
 			struct candidate *c = w->candidates[k];
 
-			if (work_is_surplus(w, c))
+			if (work_is_surplus(w, c) || !device_serves(d, &w->study, c->device))
 				continue;
 			for (int t = 0; t < c->n_jobs; t++)
-				if (may_start(&c->jobs[t]) && (!best || comes_before(&c->jobs[t], best)))
+				if (may_start(&c->jobs[t]) && c->jobs[t].suspect == suspects &&
+				    (!best || comes_before(&c->jobs[t], best)))
 					best = &c->jobs[t];
 		}
 	}
 	return best;
+}
+
+struct job *engine_pick(struct engine *g, const struct device *d, double now)
+{
+	struct job *suspect = NULL;
+
+	if (holds_suspect(d))
+		return NULL;
+	if (device_busy(d) == 0)
+		suspect = first_of(g, d, true, now);
+	return suspect ? suspect : first_of(g, d, false, now);
+}
+
+bool work_waits(const struct work *w)
+{
+	for (int k = w->settled; k < w->n; k++)
+		for (int t = 0; t < w->candidates[k]->n_jobs; t++)
+			if (!work_is_surplus(w, w->candidates[k]) && may_start(&w->candidates[k]->jobs[t]))
+				return true;
+	return false;
+}
+
+/* Doubles while that pays, then tries its neighbours. Where more are no faster fewer are kept, as each run then ends
+ * earlier; the way down is measured against the best of it, so that it does not lead down in small steps. */
+void climb_move(struct climb *c, double rate)
+{
+	static const double gain = 0.03;
+	bool up = c->step > 0, first = c->rate <= 0;
+
+	if (!first && rate < c->rate * (up ? 1 + gain : 1 - gain))
+		c->step = up ? -1 : 1;
+	else if (!first && up && c->step > 1)
+		c->step = c->open;
+	c->rate = !up && c->step < 0 && c->rate > rate ? c->rate : rate;
+	c->open += c->step;
+	if (c->open < 1) {
+		c->open = c->most > 1 ? 2 : 1;
+		c->step = 1;
+	}
+	c->open = c->open > c->most ? c->most : c->open;
 }
 
 bool job_died(struct job *t, int epoch, int most)

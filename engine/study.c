@@ -49,9 +49,12 @@ const struct opt study_opts[] = {
 	OPT_STR(struct study, objective, "accuracy",
 		"accuracy, balanced_accuracy, f1_macro, top5, loss, or slice:NAME"),
 	OPT_GROUP(struct study, stop, stop_opts, "when to end"),
-	OPT_STRS(struct study, devices, "slots, such as cpu:0; none: one for every core"),
+	OPT_STRS(struct study, devices, "cpu:0, cuda:0, cuda:GPU-...; none: every core, or card, of the backend"),
+	OPT_INT(struct study, in_flight, 0, 0, 256, "runs at a time on one card, at most; 0: 16"),
 	OPT_STR(struct study, store, STORE_DEFAULT, "file that everything is recorded in"),
-	OPT_STR(struct study, backend, "cpu", "what trains: cpu, or ref (slow, the reference)"),
+	OPT_STR(
+	    struct study, backend, NULL,
+	    "what trains: cpu, cuda, or ref (slow, the reference); default: cuda where a device is a card, else cpu"),
 	OPT_INT(struct study, threads, 1, 1, 1024, "threads of one slot"),
 	OPT_BOOL(struct study, tune, 0, "measure the backend's algorithm choices instead of following its rule"),
 	OPT_GROUP(struct study, limits, limits_opts, "what runs may take"),
@@ -189,12 +192,13 @@ static int check_recipe(const struct json *train, struct arena *a, const struct 
 }
 
 /* The study's own values, and the defaults of all keys that it does not give. */
-static struct json *whole_recipe(const struct json *train)
+static struct json *whole_recipe(const struct json *train, enum device_kind kind)
 {
 	struct json *out = train ? json_copy(train) : json_object(), *defaults;
 	struct recipe r;
 
 	recipe_defaults(&r);
+	r.precision = study_precision(kind);
 	defaults = recipe_write(&r);
 	JSON_EACH(v, defaults)
 		if (!json_get(out, json_key(v)))
@@ -220,24 +224,77 @@ static int check_objective(const struct study *y, const struct json *doc, const 
 	return json_bad(in, v, "must be accuracy, balanced_accuracy, f1_macro, top5, loss, or slice:NAME");
 }
 
+/* ---- devices -------------------------------------------------------------------------------------------- */
+
+const char *const device_kind_names[] = { [DEVICE_CPU] = "cpu", [DEVICE_CUDA] = "cuda", [DEVICE_KIND_COUNT] = NULL };
+
+enum device_kind study_device_kind(const char *device)
+{
+	size_t n = strcspn(device, ":");
+
+	for (int k = 0; k < DEVICE_KIND_COUNT; k++)
+		if (strlen(device_kind_names[k]) == n && strncmp(device, device_kind_names[k], n) == 0)
+			return (enum device_kind)k;
+	return DEVICE_KIND_COUNT;
+}
+
+enum device_kind study_kind(const struct study *y)
+{
+	return strcmp(y->backend, "cuda") == 0 ? DEVICE_CUDA : DEVICE_CPU;
+}
+
+const char *study_backend(const struct study *y, enum device_kind kind)
+{
+	return study_kind(y) == kind ? y->backend : device_kind_names[kind];
+}
+
+enum precision study_precision(enum device_kind kind)
+{
+	return kind == DEVICE_CUDA ? PRECISION_BF16 : PRECISION_FP32;
+}
+
+/* cpu:N, cuda:N, cuda:GPU-..., cuda:MIG-... */
+static bool is_device(const char *text)
+{
+	enum { DIGITS = 4, NAME = 80 };
+	enum device_kind kind = study_device_kind(text);
+	const char *which = strchr(text, ':');
+	size_t n = which ? strlen(++which) : 0;
+
+	if (kind == DEVICE_KIND_COUNT || n == 0)
+		return false;
+	if (n <= DIGITS && strspn(which, "0123456789") == n)
+		return true;
+	return kind == DEVICE_CUDA && n <= NAME && (strncmp(which, "GPU-", 4) == 0 || strncmp(which, "MIG-", 4) == 0);
+}
+
+static void choose_backend(struct study *y)
+{
+	y->backend = device_kind_names[DEVICE_CPU];
+	for (int i = 0; i < y->devices.n; i++)
+		if (study_device_kind(y->devices.v[i]) == DEVICE_CUDA)
+			y->backend = device_kind_names[DEVICE_CUDA];
+}
+
 static int check_devices(const struct study *y, const struct json *doc, const struct json_in *in)
 {
-	const char *kind = strcmp(y->backend, "cuda") == 0 ? "cuda" : "cpu";
-	size_t n = strlen(kind);
+	const struct json *list = json_get(doc, "devices");
+	const char *kind = device_kind_names[study_kind(y)];
+	bool served = y->devices.n == 0;
 
 	for (int i = 0; i < y->devices.n; i++) {
 		const char *d = y->devices.v[i];
 
-		if (strncmp(d, kind, n) || d[n] != ':' || !isdigit((unsigned char)d[n + 1]) || strlen(d) > n + 5 ||
-		    strspn(d + n + 1, "0123456789") != strlen(d + n + 1))
-			return json_bad(in, json_get(doc, "devices"),
-					"\"%s\" is no slot of the backend \"%s\": write %s:0, %s:1, ...", d, y->backend,
-					kind, kind);
+		if (!is_device(d))
+			return json_bad(in, list, "\"%s\" is no device: write cpu:0, cuda:0, or cuda:GPU-...", d);
 		for (int k = 0; k < i; k++)
 			if (strcmp(y->devices.v[k], d) == 0)
-				return json_bad(in, json_get(doc, "devices"), "\"%s\" is named twice", d);
+				return json_bad(in, list, "\"%s\" is named twice", d);
+		served = served || study_device_kind(d) == study_kind(y);
 	}
-	return 0;
+	return served ? 0
+		      : json_bad(in, list, "there is no slot of the backend \"%s\" among them: write %s:0, %s:1, ...",
+				 y->backend, kind, kind);
 }
 
 static int check_log(const struct study *y, const struct json *doc, const struct json_in *in)
@@ -308,7 +365,7 @@ static struct json *render_key(const struct study *y, const struct opt *o)
 	if (strcmp(o->name, "baselines") == 0)
 		return render_baselines(y);
 	if (strcmp(o->name, "train") == 0)
-		return whole_recipe(y->train);
+		return whole_recipe(y->train, study_kind(y));
 	return opt_write_value(y, o);
 }
 
@@ -343,6 +400,8 @@ int study_read(struct study *y, const struct json *doc, const char *dir, const s
 	if (json_type(doc) != JSON_OBJECT)
 		return json_bad(in, doc, "a study is an object, not %s", json_type_name(json_type(doc)));
 	rc |= opt_read(y, study_opts, doc, NULL, a, in);
+	if (!y->backend)
+		choose_backend(y);
 	rc |= check_name(y, doc, in);
 	data = y->dataset ? y->dataset : keep(a, json_object());
 	rc |= dataset_spec_read(&y->spec, data, dir, a, in);
@@ -402,7 +461,7 @@ struct opt_strs study_default_devices(int threads, struct arena *a)
 /* A copy without what may change: budgets, places. Caller frees. */
 static struct json *fixed_part(const struct json *doc)
 {
-	static const char *const top[] = { "stop", "devices", "store", "log" };
+	static const char *const top[] = { "stop", "devices", "in_flight", "store", "log" };
 	static const char *const limits[] = { "max_disk", "silence", "disk_wait", "attempts", "checkpoint_every" };
 	struct json *out = json_copy(doc), *part;
 

@@ -3,14 +3,19 @@
  *	{ "study": "fashion-100k", "dataset": {...}, "space": "spaces/blocks-100k.json" or {...},
  *	  "search": {"strategy": "markov", "candidates": 20, "seed": "42", ...}, "baselines": ["models/lenet5.json"],
  *	  "train": {recipe, keys may be choices}, "seed": "1", "replicates": 1, "objective": "accuracy",
- *	  "stop": {"accuracy": 0.95, "seconds": 3600, "epochs": 0}, "devices": ["cpu:0", "cpu:1"], "store":
- *"fashion.db", "backend": "cpu", "threads": 1, "tune": false, "limits": {"max_disk": 0, ...} }
+ *	  "stop": {"accuracy": 0.95, "seconds": 3600, "epochs": 0}, "devices": ["cpu:0", "cpu:1"], "in_flight": 0,
+ *	  "store": "fashion.db", "backend": "cpu", "threads": 1, "tune": false, "limits": {"max_disk": 0, ...} }
  *
  * Reading a document fills in every default, loads the space and the baselines it names, and makes the folder of the
  * data set absolute: the rendered document needs no file but the data. What is rendered reads back as itself.
  *
- * A study is what was stored. Running it again resumes it: budgets ("stop", search.candidates), "devices", "store",
- * "limits", "log" may have been changed, any other difference is an error (study_difference()).
+ * Devices are slots of cores ("cpu:0") and cards, by index or by their own name ("cuda:0", "cuda:GPU-3f2a..."). A study
+ * has one backend: results of different ones are not the same numbers, so where a run is trained may not depend on
+ * what happens to be free. Where devices are mixed, those of the other kind serve models that are pinned to them (by
+ * the "device" of a layer: "cpu", "cuda", or a device of the list).
+ *
+ * A study is what was stored. Running it again resumes it: budgets ("stop", search.candidates), "devices",
+ * "in_flight", "store", "limits", "log" may have been changed, any other difference is an error (study_difference()).
  */
 #ifndef NAB_ENGINE_STUDY_H
 #define NAB_ENGINE_STUDY_H
@@ -19,6 +24,7 @@
 #include <stdint.h>
 
 #include "arch/model.h"
+#include "arch/recipe.h"
 #include "base/err.h"
 #include "base/opt.h"
 #include "dataset/dataset.h"
@@ -27,7 +33,6 @@
 struct arena;
 struct json;
 struct json_in;
-struct recipe;
 struct str;
 
 struct study_stop {      /* totals of the study, however often it is resumed; 0: no such limit */
@@ -46,6 +51,9 @@ struct study_limits {
 	int checkpoint_every; /* epochs */
 };
 
+enum device_kind { DEVICE_CPU, DEVICE_CUDA, DEVICE_KIND_COUNT };
+extern const char *const device_kind_names[]; /* "cpu", "cuda" */
+
 struct study {
 	const char *study;            /* its name */
 	const struct json *dataset;   /* as rendered */
@@ -57,11 +65,12 @@ struct study {
 	int replicates;               /* runs of every candidate */
 	const char *objective;        /* "accuracy", "balanced_accuracy", "f1_macro", "top5", "loss", "slice:NAME" */
 	struct study_stop stop;
-	struct opt_strs devices; /* "cpu:0", ...; empty: a slot per core that this process may use */
+	struct opt_strs devices; /* "cpu:0", "cuda:0"; empty: all of the backend's kind that this process may use */
+	int in_flight;           /* runs at a time on one card, at most; 0: STUDY_IN_FLIGHT */
 	const char *store;       /* path of the store */
-	const char *backend;
-	int threads; /* of one slot */
-	bool tune;   /* measure the backend's algorithm choices */
+	const char *backend;     /* of all runs that are not pinned to the other kind of device */
+	int threads;             /* of one slot */
+	bool tune;               /* measure the backend's algorithm choices */
 	struct study_limits limits;
 	struct opt_strs log; /* what cli/ writes beside the store while runs train: "tensorboard" */
 
@@ -95,7 +104,17 @@ void study_difference(struct str *out, const struct json *old, const struct json
 struct json *study_schema(void);
 void study_help(struct str *out);
 
-/* Slots by default: one for every core that this process may use, "cpu:0" ... */
+/* Slots of cores by default: one for every core that this process may use, "cpu:0" ... */
 struct opt_strs study_default_devices(int threads, struct arena *a);
+
+enum { STUDY_IN_FLIGHT = 16 };
+
+/* The kind of a device or of a pin ("cuda:1", "cuda"); DEVICE_KIND_COUNT: of none. */
+enum device_kind study_device_kind(const char *device);
+enum device_kind study_kind(const struct study *y); /* that its backend runs on */
+/* What trains on devices of a kind. */
+const char *study_backend(const struct study *y, enum device_kind kind);
+/* Of recipes that do not say it: bf16 on cards, else fp32. */
+enum precision study_precision(enum device_kind kind);
 
 #endif

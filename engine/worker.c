@@ -1,8 +1,10 @@
-/* engine/worker.c - a worker: a process that trains runs one after the other on one device slot.
+/* engine/worker.c - a worker: a process that trains runs on one device, one in each of its lanes.
  *
- * It keeps the data set and the backend from run to run and reads no database. What it says: every epoch's record (also
- * those of earlier attempts, which the checkpoint holds: the coordinator may have died before it stored them), steps
- * now and then, and a result. It ends when the coordinator ends.
+ * A lane is a thread with a backend of its own that trains one run after the other; the data sets are shared. The main
+ * thread listens to the coordinator. The worker keeps data and backends from run to run and reads no database. What it
+ * says: every epoch's record (also those of earlier attempts, which the checkpoint holds, with "earlier": the
+ * coordinator may have died before it stored them), steps now and then, and a result. It ends when the coordinator
+ * ends, and when the device is lost: then every backend in the process is of no use.
  *
  * A MESSAGE_RUN: run, attempt (64-bit), model, recipe, seed, dataset, identity (of the data, as hash text), backend,
  * threads, tune, memory, seconds, checkpoint (path), every (epochs between checkpoints), weights (path to write),
@@ -11,8 +13,10 @@
  */
 #include <errno.h>
 #include <math.h>
+#include <pthread.h>
 #include <sched.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
@@ -35,72 +39,92 @@
 #include "train/checkpoint.h"
 #include "train/train.h"
 
+enum { LANES = 256, STATUS_LOST = 3 };
+
+struct order { /* a run that came and is not finished */
+	struct order *next;
+	struct json *job;
+	bool taken; /* by a lane */
+	atomic_bool stop;
+};
+
+struct data { /* a data set that was opened */
+	struct data *next;
+	char *key; /* its document */
+	struct dataset *set;
+	struct arena *arena;
+	int users;
+};
+
 struct worker {
-	struct channel channel;
+	struct channel channel; /* read by the main thread */
+	pthread_mutex_t sending;
+	pthread_mutex_t lock; /* of what follows */
+	pthread_cond_t came;  /* an order, or the end */
+	struct order *orders; /* in the order in which they came */
+	bool over;
+	int n_lanes, most_lanes, idle;
+	pthread_t lanes[LANES];
+	pthread_mutex_t data_lock;
+	struct data *data; /* guarded by data_lock, which is held while one is opened */
+};
+
+struct lane {
+	struct worker *worker;
 	const struct backend *backend;
 	struct backend_ctx *ctx;
-	struct str ctx_key, data_key; /* what ctx and data were made for */
-	struct dataset *data;
-	struct arena *data_arena;
+	struct str ctx_key; /* what ctx was made for */
 	/* of the run in hand */
+	struct order *order;
 	const struct json *job;
+	struct data *data;
 	const char *start_code, *start_text; /* finding: where its first numbers come from; text NULL: from scratch */
-	bool stop, gone;                     /* asked to stop; the coordinator has ended */
 	double file_bytes;                   /* of its checkpoint, about */
 	double said;                         /* clock of the last step message */
 };
 
 static const double step_interval_s = 0.25;
 
-/* ---- listening while a run goes on ---------------------------------------------------------------------- */
+/* ---- talking -------------------------------------------------------------------------------------------- */
 
-/* The coordinator may say stop at any time; when it is gone there is nothing left to do. */
-static void listen_for_stop(struct worker *w)
+/* A coordinator that has gone is noticed by the main thread. */
+static void tell(struct worker *w, enum message_type type, struct json *body, const void *blob, size_t n)
 {
-	struct message m;
-	int rc = channel_fill(&w->channel, false);
-
-	while (rc >= 0 && (rc = channel_next(&w->channel, &m)) == 1) {
-		w->stop = w->stop || m.type == MESSAGE_STOP;
-		message_release(&m);
-	}
-	w->gone = w->gone || rc < 0;
-	w->stop = w->stop || w->gone;
+	pthread_mutex_lock(&w->sending);
+	message_send(w->channel.fd, type, body, blob, n, NULL);
+	pthread_mutex_unlock(&w->sending);
 }
 
-static void say(struct worker *w, enum message_type type, struct json *body, const void *blob, size_t n)
+static void say(struct lane *l, enum message_type type, struct json *body, const void *blob, size_t n)
 {
-	json_put(body, "run", json_i64(json_get_i64(w->job, "run")));
-	json_put(body, "attempt", json_i64(json_get_i64(w->job, "attempt")));
-	if (message_send(w->channel.fd, type, body, blob, n, NULL) < 0)
-		w->gone = w->stop = true;
+	json_put(body, "run", json_i64(json_get_i64(l->job, "run")));
+	json_put(body, "attempt", json_i64(json_get_i64(l->job, "attempt")));
+	tell(l->worker, type, body, blob, n);
 }
 
 static int on_epoch(void *arg, const struct epoch_record *r)
 {
-	struct worker *w = arg;
+	struct lane *l = arg;
 
-	say(w, MESSAGE_EPOCH, epoch_write(r), NULL, 0);
-	listen_for_stop(w);
-	return w->stop;
+	say(l, MESSAGE_EPOCH, epoch_write(r), NULL, 0);
+	return atomic_load(&l->order->stop);
 }
 
 static void on_step(void *arg, int epoch, int64_t step, int64_t steps, double loss)
 {
-	struct worker *w = arg;
+	struct lane *l = arg;
 	double now = clock_mono();
 	struct json *body;
 
-	if (now - w->said < step_interval_s)
+	if (now - l->said < step_interval_s)
 		return;
-	w->said = now;
+	l->said = now;
 	body = json_object();
 	json_put(body, "epoch", json_num(epoch));
 	json_put(body, "step", json_i64(step));
 	json_put(body, "steps", json_i64(steps));
 	json_put(body, "loss", json_real(loss));
-	say(w, MESSAGE_STEP, body, NULL, 0);
-	listen_for_stop(w);
+	say(l, MESSAGE_STEP, body, NULL, 0);
 }
 
 /* ---- what is kept from run to run ----------------------------------------------------------------------- */
@@ -117,71 +141,126 @@ static bool same_key(struct str *key, const struct json *v)
 	return same;
 }
 
-static void drop_data(struct worker *w)
+static void free_data(struct data *d)
 {
-	if (w->data)
-		dataset_close(w->data);
-	arena_free(w->data_arena);
-	w->data = NULL;
-	w->data_arena = NULL;
-	str_release(&w->data_key);
+	if (d->set)
+		dataset_close(d->set);
+	arena_free(d->arena);
+	mem_free(d->key);
+	mem_free(d);
 }
 
-static int open_data(struct worker *w, struct err *e)
+/* Closes those that nobody uses. */
+static void drop_data(struct worker *w)
 {
-	struct diag d = { 0 };
+	for (struct data **at = &w->data; *at;) {
+		struct data *d = *at;
+
+		if (d->users) {
+			at = &d->next;
+			continue;
+		}
+		*at = d->next;
+		free_data(d);
+	}
+}
+
+static int load_data(struct data *d, const struct json *from, struct err *e)
+{
+	struct diag g = { 0 };
 	struct dataset_spec spec;
-	struct json_in in;
-	struct json *doc;
-	char hex[HASH_TEXT];
-	const char *expect = json_string(json_get(w->job, "identity"));
+	struct json *doc = json_copy(from);
+	struct json_in in = { doc, &g, "dataset" };
 	int rc;
 
-	if (!w->data || !same_key(&w->data_key, json_get(w->job, "dataset"))) {
-		drop_data(w);
-		same_key(&w->data_key, json_get(w->job, "dataset"));
-		w->data_arena = arena_new();
-		doc = json_copy(json_get(w->job, "dataset"));
-		arena_defer(w->data_arena, (void (*)(void *))json_free, doc);
-		in = (struct json_in){ doc, &d, "dataset" };
-		rc = dataset_spec_read(&spec, doc, NULL, w->data_arena, &in);
-		if (rc < 0)
-			diag_check(&d, ERR_INVALID, NULL, e);
-		diag_release(&d);
-		if (rc < 0 || dataset_open(&w->data, &spec, e) < 0)
-			return -1;
+	d->arena = arena_new();
+	arena_defer(d->arena, (void (*)(void *))json_free, doc);
+	rc = dataset_spec_read(&spec, doc, NULL, d->arena, &in);
+	if (rc < 0)
+		diag_check(&g, ERR_INVALID, NULL, e);
+	diag_release(&g);
+	return rc < 0 ? -1 : dataset_open(&d->set, &spec, e);
+}
+
+/* The data set of a document, opened if it is not there; the caller holds data_lock. */
+static struct data *find_data(struct worker *w, const struct json *doc, struct err *e)
+{
+	struct str key = { 0 };
+	struct data *d;
+
+	json_print(&key, doc);
+	for (d = w->data; d; d = d->next) {
+		if (strcmp(d->key, key.s) == 0) {
+			str_release(&key);
+			return d;
+		}
 	}
-	if (!expect || strcmp(expect, hash_text(hex, w->data->identity)))
-		return ERR(e, ERR_INVALID, w->data->name, "the data are not those that the study began with");
+	drop_data(w);
+	d = mem_new(sizeof *d);
+	d->key = str_detach(&key);
+	if (load_data(d, doc, e) < 0) {
+		free_data(d);
+		return NULL;
+	}
+	d->next = w->data;
+	w->data = d;
+	return d;
+}
+
+static int open_data(struct lane *l, struct err *e)
+{
+	struct worker *w = l->worker;
+	char hex[HASH_TEXT];
+	const char *expect = json_string(json_get(l->job, "identity"));
+
+	pthread_mutex_lock(&w->data_lock);
+	l->data = find_data(w, json_get(l->job, "dataset"), e);
+	if (l->data)
+		l->data->users++;
+	pthread_mutex_unlock(&w->data_lock);
+	if (!l->data)
+		return -1;
+	if (!expect || strcmp(expect, hash_text(hex, l->data->set->identity)))
+		return ERR(e, ERR_INVALID, l->data->set->name, "the data are not those that the study began with");
 	return 0;
 }
 
-static int open_backend(struct worker *w, struct err *e)
+static void leave_data(struct lane *l)
 {
-	const char *name = json_string(json_get(w->job, "backend"));
+	if (!l->data)
+		return;
+	pthread_mutex_lock(&l->worker->data_lock);
+	l->data->users--;
+	pthread_mutex_unlock(&l->worker->data_lock);
+	l->data = NULL;
+}
+
+static int open_backend(struct lane *l, struct err *e)
+{
+	const char *name = json_string(json_get(l->job, "backend"));
 	struct json *key = json_object();
-	struct backend_conf conf = { .threads = (int)json_get_real(w->job, "threads"),
-				     .tune = json_true(json_get(w->job, "tune")),
-				     .most_bytes = json_get_i64(w->job, "memory") };
+	struct backend_conf conf = { .threads = (int)json_get_real(l->job, "threads"),
+				     .tune = json_true(json_get(l->job, "tune")),
+				     .most_bytes = json_get_i64(l->job, "memory") };
 	bool same;
 
 	json_put(key, "backend", json_str(name ? name : ""));
 	json_put(key, "threads", json_num(conf.threads));
 	json_put(key, "tune", json_bool(conf.tune));
 	json_put(key, "memory", json_i64(conf.most_bytes));
-	same = same_key(&w->ctx_key, key) && w->ctx;
+	same = same_key(&l->ctx_key, key) && l->ctx;
 	json_free(key);
 	if (same)
 		return 0;
-	if (w->ctx)
-		w->backend->close(w->ctx);
-	w->ctx = NULL;
-	w->backend = backend_find(name ? name : "");
-	if (!w->backend)
+	if (l->ctx)
+		l->backend->close(l->ctx);
+	l->ctx = NULL;
+	l->backend = backend_find(name ? name : "");
+	if (!l->backend)
 		return ERR(e, ERR_INVALID, NULL, "there is no backend \"%s\"", name ? name : "");
-	if (w->backend->probe(e) < 0)
+	if (l->backend->probe(e) < 0)
 		return -1;
-	return w->backend->open(&w->ctx, &conf, e);
+	return l->backend->open(&l->ctx, &conf, e);
 }
 
 /* ---- a run ---------------------------------------------------------------------------------------------- */
@@ -213,7 +292,7 @@ static int read_recipe(struct recipe *r, const struct json *doc, struct arena *a
 }
 
 /* Tells again what the checkpoint knows. A checkpoint that is damaged is of no use: the run starts afresh. */
-static void tell_earlier_epochs(struct worker *w, const char *path)
+static void tell_earlier_epochs(struct lane *l, const char *path)
 {
 	struct checkpoint c;
 
@@ -223,8 +302,12 @@ static void tell_earlier_epochs(struct worker *w, const char *path)
 		unlink(path);
 		return;
 	}
-	for (int i = 0; i < c.n_epochs; i++)
-		say(w, MESSAGE_EPOCH, epoch_write(&c.epochs[i]), NULL, 0);
+	for (int i = 0; i < c.n_epochs; i++) {
+		struct json *body = epoch_write(&c.epochs[i]);
+
+		json_put(body, "earlier", json_bool(true));
+		say(l, MESSAGE_EPOCH, body, NULL, 0);
+	}
 	checkpoint_release(&c);
 }
 
@@ -242,8 +325,8 @@ static void copy_checkpoint(const struct json *from, const char *to)
 	mem_free(bytes);
 }
 
-static int inherit(struct initial *out, struct worker *w, const struct graph *g, const struct json *from,
-		   struct arena *a, struct err *e)
+static int inherit(struct initial *out, struct lane *l, const struct graph *g, const struct json *from, struct arena *a,
+		   struct err *e)
 {
 	const char *path = json_string(json_get(from, "weights")), *whose = json_string(json_get(from, "from"));
 	struct initial_parent p = { .path = path ? path : "", .edits = json_get(from, "edits") };
@@ -252,44 +335,44 @@ static int inherit(struct initial *out, struct worker *w, const struct graph *g,
 	if (read_model(&parent, json_get(from, "model"), a, e) < 0)
 		return -1;
 	p.graph = parent;
-	if (initial_inherit(out, g, &p, json_get_u64(w->job, "seed"), a, e) < 0)
+	if (initial_inherit(out, g, &p, json_get_u64(l->job, "seed"), a, e) < 0)
 		return -1;
-	w->start_code = "inherited";
-	w->start_text = arena_printf(a, "starts from %s: %s", whose ? whose : "its parent", out->text);
+	l->start_code = "inherited";
+	l->start_text = arena_printf(a, "starts from %s: %s", whose ? whose : "its parent", out->text);
 	return 0;
 }
 
-static int load_pretrained(struct initial *out, struct worker *w, const struct graph *g, const struct json *from,
+static int load_pretrained(struct initial *out, struct lane *l, const struct graph *g, const struct json *from,
 			   struct arena *a, struct err *e)
 {
 	const char *path = json_string(json_get(from, "weights")), *name = json_string(json_get(from, "name"));
 	const char *digest = json_string(json_get(from, "digest"));
 	char hex[HASH_TEXT];
 
-	if (initial_load(out, g, path ? path : "", json_get_u64(w->job, "seed"), NULL, e) < 0)
+	if (initial_load(out, g, path ? path : "", json_get_u64(l->job, "seed"), NULL, e) < 0)
 		return -1;
 	if (!digest || strcmp(digest, hash_text(hex, out->digest)) != 0)
 		return ERR(e, ERR_INVALID, path, "the weights are not those that the run was made for");
-	w->start_code = "pretrained";
-	w->start_text = arena_printf(a, "starts from %s: %s", name ? name : "a file", out->text);
+	l->start_code = "pretrained";
+	l->start_text = arena_printf(a, "starts from %s: %s", name ? name : "a file", out->text);
 	return 0;
 }
 
 /* The numbers that it starts from, if not its own. What cannot be had makes the run infeasible, never one from scratch:
  * 1, with the reason in `result`. */
-static int first_numbers(struct weights **out, struct worker *w, const struct graph *g, struct run_result *result,
+static int first_numbers(struct weights **out, struct lane *l, const struct graph *g, struct run_result *result,
 			 struct arena *a, struct err *e)
 {
-	const struct json *parent = json_get(w->job, "inherit"), *file = json_get(w->job, "pretrained");
+	const struct json *parent = json_get(l->job, "inherit"), *file = json_get(l->job, "pretrained");
 	struct initial start = { 0 };
 	struct err bad = { 0 };
 	int rc = 0;
 
-	w->start_text = NULL;
+	l->start_text = NULL;
 	if (parent)
-		rc = inherit(&start, w, g, parent, a, &bad);
+		rc = inherit(&start, l, g, parent, a, &bad);
 	else if (file)
-		rc = load_pretrained(&start, w, g, file, a, &bad);
+		rc = load_pretrained(&start, l, g, file, a, &bad);
 	if (rc == 0) {
 		*out = start.weights;
 		return 0;
@@ -304,15 +387,15 @@ static int first_numbers(struct weights **out, struct worker *w, const struct gr
 	return 1;
 }
 
-static void put_findings(struct json *body, const struct worker *w, const struct run_result *r, const struct graph *g)
+static void put_findings(struct json *body, const struct lane *l, const struct run_result *r, const struct graph *g)
 {
 	struct json *list = json_put(body, "findings", json_array());
 
-	if (w->start_text) {
+	if (l->start_text) {
 		struct json *one = json_push(list, json_object());
 
-		json_put(one, "code", json_str(w->start_code));
-		json_put(one, "text", json_str(w->start_text));
+		json_put(one, "code", json_str(l->start_code));
+		json_put(one, "text", json_str(l->start_text));
 	}
 	for (int i = 0; i < r->n_findings; i++) {
 		const struct finding *f = &r->findings[i];
@@ -325,7 +408,7 @@ static void put_findings(struct json *body, const struct worker *w, const struct
 	}
 }
 
-static void say_result(struct worker *w, const struct run_result *r, const struct graph *g, int64_t weight_bytes)
+static void say_result(struct lane *l, const struct run_result *r, const struct graph *g, int64_t weight_bytes)
 {
 	struct json *body = json_object();
 	size_t n = evaluation_blob_size(&r->val);
@@ -340,14 +423,14 @@ static void say_result(struct worker *w, const struct run_result *r, const struc
 	json_put(body, "bytes", json_i64(r->bytes));
 	json_put(body, "seconds", json_real(r->seconds));
 	json_put(body, "weight_bytes", json_i64(weight_bytes));
-	put_findings(body, w, r, g);
+	put_findings(body, l, r, g);
 	if (r->val.n) {
-		json_put(body, "evaluation", evaluation_write(&r->val, w->data));
+		json_put(body, "evaluation", evaluation_write(&r->val, l->data->set));
 		evaluation_blob(&r->val, blob);
 	} else {
 		n = 0;
 	}
-	say(w, MESSAGE_RESULT, body, blob, n);
+	say(l, MESSAGE_RESULT, body, blob, n);
 	mem_free(blob);
 }
 
@@ -358,10 +441,10 @@ static int64_t file_size(const char *path)
 	return path && stat(path, &st) == 0 ? st.st_size : 0;
 }
 
-static int train(struct worker *w, struct arena *a, struct err *e)
+static int train(struct lane *l, struct arena *a, struct err *e)
 {
-	const char *checkpoint = json_string(json_get(w->job, "checkpoint"));
-	const char *weights = json_string(json_get(w->job, "weights"));
+	const char *checkpoint = json_string(json_get(l->job, "checkpoint"));
+	const char *weights = json_string(json_get(l->job, "weights"));
 	struct run_result result = { 0 };
 	struct weights *start = NULL, *final = NULL;
 	struct recipe recipe;
@@ -369,38 +452,38 @@ static int train(struct worker *w, struct arena *a, struct err *e)
 	struct run_spec spec;
 	int rc = -1, refused;
 
-	TRY(open_backend(w, e));
-	TRY(read_model(&g, json_get(w->job, "model"), a, e));
-	TRY(read_recipe(&recipe, json_get(w->job, "recipe"), a, e));
-	copy_checkpoint(json_get(w->job, "continue"), checkpoint);
-	tell_earlier_epochs(w, checkpoint);
-	refused = first_numbers(&start, w, g, &result, a, e);
+	TRY(open_backend(l, e));
+	TRY(read_model(&g, json_get(l->job, "model"), a, e));
+	TRY(read_recipe(&recipe, json_get(l->job, "recipe"), a, e));
+	copy_checkpoint(json_get(l->job, "continue"), checkpoint);
+	tell_earlier_epochs(l, checkpoint);
+	refused = first_numbers(&start, l, g, &result, a, e);
 	TRY(refused);
 	if (refused) {
-		say_result(w, &result, g, 0);
+		say_result(l, &result, g, 0);
 		rc = 0;
 		goto out;
 	}
 	final = weights_new(g, e);
 	TRY(final ? 0 : -1);
-	w->file_bytes = 4.0 * sizeof *final->data * (double) final->total; /* weights, two moments, the best epoch's */
+	l->file_bytes = 4.0 * sizeof *final->data * (double) final->total; /* weights, two moments, the best epoch's */
 	spec = (struct run_spec){
 		.graph = g,
 		.recipe = &recipe,
-		.data = w->data,
-		.seed = json_get_u64(w->job, "seed"),
+		.data = l->data->set,
+		.seed = json_get_u64(l->job, "seed"),
 		.start = start,
 		.checkpoint = checkpoint,
-		.checkpoint_every = (int)json_get_real(w->job, "every"),
-		.max_seconds = json_get_real(w->job, "seconds"),
+		.checkpoint_every = (int)json_get_real(l->job, "every"),
+		.max_seconds = json_get_real(l->job, "seconds"),
 		.on_epoch = on_epoch,
 		.on_step = on_step,
-		.arg = w,
+		.arg = l,
 	};
-	TRY(train_run(w->backend, w->ctx, &spec, &result, final, e));
+	TRY(train_run(l->backend, l->ctx, &spec, &result, final, e));
 	if (weights && result.status == RUN_DONE)
 		TRY(weights_save(final, weights, NULL, e));
-	say_result(w, &result, g, result.status == RUN_DONE ? file_size(weights) : 0);
+	say_result(l, &result, g, result.status == RUN_DONE ? file_size(weights) : 0);
 	rc = 0;
 out:
 	weights_free(start);
@@ -410,53 +493,164 @@ out:
 }
 
 /* Whether a failure is due to a full disk: too little left for a checkpoint where files are written. */
-static bool is_disk_full(const struct worker *w)
+static bool is_disk_full(const struct lane *l)
 {
-	const char *path = json_string(json_get(w->job, "checkpoint"));
+	const char *path = json_string(json_get(l->job, "checkpoint"));
 	struct arena *a = arena_new();
 	struct statvfs fs;
 	bool full = false;
 
 	if (path && statvfs(path_dir(a, path), &fs) == 0)
-		full = (double)fs.f_bavail * (double)fs.f_frsize < w->file_bytes + (1 << 20) ||
+		full = (double)fs.f_bavail * (double)fs.f_frsize < l->file_bytes + (1 << 20) ||
 		       (fs.f_files && fs.f_favail == 0);
 	arena_free(a);
 	return full;
 }
 
-static void serve(struct worker *w, const struct json *job)
+/* What is in flight in this process cannot be saved: the coordinator tries it again with another one. */
+static void end_if_lost(struct lane *l, const struct err *e)
+{
+	struct json *body;
+	char text[512];
+
+	if (!l->ctx || !l->backend->lost || !l->backend->lost(l->ctx))
+		return;
+	body = json_object();
+	json_put(body, "text", json_str(err_text(e, text, sizeof text)));
+	tell(l->worker, MESSAGE_LOST, body, NULL, 0);
+	_exit(STATUS_LOST);
+}
+
+static void serve(struct lane *l, struct order *t)
 {
 	struct arena *a = arena_new();
 	struct err e = { 0 };
 	bool wrong_data;
 
-	w->job = job;
-	w->stop = false;
-	w->said = w->file_bytes = 0;
-	wrong_data = open_data(w, &e) < 0;
-	if (wrong_data || train(w, a, &e) < 0) {
+	l->order = t;
+	l->job = t->job;
+	l->said = l->file_bytes = 0;
+	wrong_data = open_data(l, &e) < 0;
+	if (wrong_data || train(l, a, &e) < 0) {
 		struct json *body = json_object();
 
+		end_if_lost(l, &e);
 		json_put(body, "data", json_bool(wrong_data));
 		json_put(body, "code", json_num(e.code));
 		json_put(body, "where", json_str(e.where));
 		json_put(body, "text", json_str(e.msg));
-		json_put(body, "disk", json_bool(is_disk_full(w)));
-		say(w, MESSAGE_FAIL, body, NULL, 0);
+		json_put(body, "disk", json_bool(is_disk_full(l)));
+		say(l, MESSAGE_FAIL, body, NULL, 0);
 	}
-	w->job = NULL;
+	leave_data(l);
+	l->order = NULL;
+	l->job = NULL;
 	arena_free(a);
+}
+
+/* ---- lanes ---------------------------------------------------------------------------------------------- */
+
+/* The next order that nobody has; NULL at the end. */
+static struct order *take_order(struct worker *w)
+{
+	struct order *t = NULL;
+
+	pthread_mutex_lock(&w->lock);
+	w->idle++;
+	for (;;) {
+		for (t = w->orders; t && t->taken; t = t->next)
+			;
+		if (t || w->over)
+			break;
+		pthread_cond_wait(&w->came, &w->lock);
+	}
+	w->idle--;
+	if (t)
+		t->taken = true;
+	pthread_mutex_unlock(&w->lock);
+	return t;
+}
+
+static void drop_order(struct worker *w, struct order *t)
+{
+	struct order **at = &w->orders;
+
+	pthread_mutex_lock(&w->lock);
+	while (*at != t)
+		at = &(*at)->next;
+	*at = t->next;
+	pthread_mutex_unlock(&w->lock);
+	json_free(t->job);
+	mem_free(t);
+}
+
+static void *run_lane(void *arg)
+{
+	struct lane l = { .worker = arg };
+	struct order *t;
+
+	while ((t = take_order(l.worker))) {
+		serve(&l, t);
+		drop_order(l.worker, t);
+	}
+	if (l.ctx)
+		l.backend->close(l.ctx);
+	str_release(&l.ctx_key);
+	return NULL;
+}
+
+/* A lane is made when an order finds none that is idle. */
+static int add_order(struct worker *w, struct message *m)
+{
+	struct order *t = mem_new(sizeof *t), **at = &w->orders;
+	int waiting = 1, rc = 0;
+
+	t->job = m->body;
+	m->body = NULL;
+	pthread_mutex_lock(&w->lock);
+	for (; *at; at = &(*at)->next)
+		waiting += !(*at)->taken;
+	*at = t;
+	if (waiting > w->idle && w->n_lanes < w->most_lanes)
+		rc = pthread_create(&w->lanes[w->n_lanes], NULL, run_lane, w) == 0 ? 1 : -1;
+	if (rc == 1)
+		w->n_lanes++;
+	pthread_cond_signal(&w->came);
+	pthread_mutex_unlock(&w->lock);
+	return rc < 0 && w->n_lanes == 0 ? -1 : 0;
+}
+
+static void stop_order(struct worker *w, int64_t attempt)
+{
+	pthread_mutex_lock(&w->lock);
+	for (struct order *t = w->orders; t; t = t->next)
+		if (json_get_i64(t->job, "attempt") == attempt)
+			atomic_store(&t->stop, true);
+	pthread_mutex_unlock(&w->lock);
+}
+
+/* Runs that are under way end at their epoch, with a checkpoint. */
+static void end_lanes(struct worker *w)
+{
+	pthread_mutex_lock(&w->lock);
+	w->over = true;
+	for (struct order *t = w->orders; t; t = t->next)
+		atomic_store(&t->stop, true);
+	pthread_cond_broadcast(&w->came);
+	pthread_mutex_unlock(&w->lock);
+	for (int i = 0; i < w->n_lanes; i++)
+		pthread_join(w->lanes[i], NULL);
 }
 
 /* ---- the process ---------------------------------------------------------------------------------------- */
 
-/* Its slot's cores alone: slots do not disturb each other, and times are comparable. */
-static void set_up(const struct json *body)
+/* Its device's cores alone: devices do not disturb each other, and times are comparable. */
+static void take_cores(const struct json *list)
 {
 	cpu_set_t set;
 
 	CPU_ZERO(&set);
-	JSON_EACH(v, json_get(body, "cores")) {
+	JSON_EACH(v, list) {
 		double core = json_number(v);
 
 		if (core >= 0 && core < CPU_SETSIZE)
@@ -466,26 +660,53 @@ static void set_up(const struct json *body)
 		sched_setaffinity(0, sizeof set, &set);
 }
 
-static int answer(struct worker *w, const struct message *m)
+/* A card that does not answer is told here, and not by run after run that fails. */
+static int probe(struct worker *w, const char *name)
 {
+	const struct backend *b = name ? backend_find(name) : NULL;
+	struct json *body;
+	struct err e = { 0 };
+	char text[512];
+
+	if (!name || (b && b->probe(&e) == 0))
+		return 0;
+	body = json_object();
+	json_put(body, "text", json_str(b ? err_text(&e, text, sizeof text) : "there is no such backend"));
+	tell(w, MESSAGE_LOST, body, NULL, 0);
+	return -1;
+}
+
+static int set_up(struct worker *w, const struct json *setup)
+{
+	double lanes = json_get_real(setup, "lanes");
 	struct json *body;
 
+	take_cores(json_get(setup, "cores"));
+	w->most_lanes = lanes >= 1 && lanes <= LANES ? (int)lanes : 1;
+	if (probe(w, json_string(json_get(setup, "probe"))) < 0)
+		return -1;
+	body = json_object();
+	json_put(body, "pid", json_num((double)getpid()));
+	tell(w, MESSAGE_READY, body, NULL, 0);
+	return 0;
+}
+
+static int answer(struct worker *w, struct message *m)
+{
 	switch (m->type) {
 	case MESSAGE_SETUP:
-		set_up(m->body);
-		body = json_object();
-		json_put(body, "pid", json_num((double)getpid()));
-		return message_send(w->channel.fd, MESSAGE_READY, body, NULL, 0, NULL);
+		return set_up(w, m->body);
 	case MESSAGE_RUN:
-		serve(w, m->body);
-		return w->gone ? -1 : 0;
-	case MESSAGE_STOP: /* the run it was meant for has just ended */
+		return add_order(w, m);
+	case MESSAGE_STOP:
+		stop_order(w, json_get_i64(m->body, "attempt"));
 		return 0;
 	case MESSAGE_READY:
 	case MESSAGE_STEP:
 	case MESSAGE_EPOCH:
 	case MESSAGE_RESULT:
 	case MESSAGE_FAIL:
+	case MESSAGE_LOST:
 	case MESSAGE_SUBMIT:
 	case MESSAGE_ACCEPTED:
 	case MESSAGE_REFUSED:
@@ -497,10 +718,14 @@ static int answer(struct worker *w, const struct message *m)
 
 int engine_worker_main(int fd)
 {
-	struct worker w = { .channel = { .fd = fd } };
+	struct worker w = { .channel = { .fd = fd }, .most_lanes = 1 };
 	struct message m;
 	int rc = 1;
 
+	pthread_mutex_init(&w.sending, NULL);
+	pthread_mutex_init(&w.lock, NULL);
+	pthread_mutex_init(&w.data_lock, NULL);
+	pthread_cond_init(&w.came, NULL);
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	signal(SIGINT, SIG_IGN); /* the coordinator decides */
 	signal(SIGPIPE, SIG_IGN);
@@ -511,10 +736,12 @@ int engine_worker_main(int fd)
 		if (ok < 0)
 			break;
 	}
-	if (w.ctx)
-		w.backend->close(w.ctx);
+	end_lanes(&w);
 	drop_data(&w);
-	str_release(&w.ctx_key);
 	channel_release(&w.channel);
+	pthread_cond_destroy(&w.came);
+	pthread_mutex_destroy(&w.data_lock);
+	pthread_mutex_destroy(&w.lock);
+	pthread_mutex_destroy(&w.sending);
 	return rc == 1;
 }

@@ -46,15 +46,16 @@ static char *hash_of(const char *text, struct arena *a)
 
 /* ---- opening a study ------------------------------------------------------------------------------------ */
 
-static struct json *describe_env(const struct study *y)
+static struct json *describe_env(const struct study *y, enum device_kind kind)
 {
+	const char *backend = study_backend(y, kind);
 	struct json *out = json_object();
 	char text[256] = "", cpu[160];
 
-	backend_find(y->backend)->describe(text, sizeof text);
+	backend_find(backend)->describe(text, sizeof text);
 	json_put(out, "nab", json_str(NAB_VERSION));
 	json_put(out, "processor", json_str(host_processor(cpu, sizeof cpu)));
-	json_put(out, "backend", json_str(y->backend));
+	json_put(out, "backend", json_str(backend));
 	json_put(out, "about", json_str(text));
 	json_put(out, "threads", json_num(y->threads));
 	json_put(out, "tune", json_bool(y->tune));
@@ -146,7 +147,7 @@ static int study_rows(struct engine *g, void *arg, struct err *e)
 /* The stored document, with today's budgets and places. */
 static struct json *merged(const struct json *stored, const struct json *now)
 {
-	static const char *const free_keys[] = { "stop", "devices", "store", "limits" };
+	static const char *const free_keys[] = { "stop", "devices", "in_flight", "store", "limits" };
 	struct json *out = json_copy(stored);
 
 	for (size_t i = 0; i < sizeof free_keys / sizeof *free_keys; i++)
@@ -244,7 +245,7 @@ static int open_study(struct engine *g, struct opening *o, struct err *e)
 	w->study = *o->asked;
 	if (read_data(o, e) < 0 || settle_document(g, o, e) < 0)
 		return -1;
-	env = describe_env(&w->study);
+	env = describe_env(&w->study, study_kind(&w->study));
 	w->env = printed(env, w->arena);
 	json_free(env);
 	if (!o->resumed) {
@@ -352,6 +353,8 @@ static int load_deaths(struct engine *g, struct job *t, struct arena *a, struct 
 			job_died(t, all[i].epoch, INT_MAX);
 		else if (all[i].state == ATTEMPT_STOPPED)
 			t->deaths = 0;
+		t->suspect =
+		    all[i].state == ATTEMPT_DIED || (t->suspect && t->deaths > 0 && all[i].state == ATTEMPT_LOST);
 	}
 	return 0;
 }
@@ -406,6 +409,18 @@ static int retry_children(struct engine *g, struct candidate *c, struct err *e)
 	return 0;
 }
 
+/* A run that no device serves would wait for ever. */
+static int check_place(const struct engine *g, const struct work *w, const char *label, const char *pin, struct err *e)
+{
+	for (int i = 0; i < g->n_devices; i++)
+		if (device_serves(&g->devices[i], &w->study, pin))
+			return 0;
+	if (!pin)
+		return ERR(e, ERR_INVALID, w->study.study,
+			   "is for the backend \"%s\": there is no device for it at work", w->study.backend);
+	return ERR(e, ERR_INVALID, label, "is made for the device \"%s\": there is none among \"devices\"", pin);
+}
+
 static int load_candidates(struct engine *g, struct work *w, struct err *e)
 {
 	struct arena *a = arena_new();
@@ -422,6 +437,7 @@ static int load_candidates(struct engine *g, struct work *w, struct err *e)
 
 		origin_read(&o, rows[i].proposal, a);
 		c->paired = o.paired;
+		c->device = o.device ? arena_strdup(w->arena, o.device) : NULL;
 
 		while (at < n_runs && runs[at].candidate == c->id)
 			at++;
@@ -434,6 +450,8 @@ static int load_candidates(struct engine *g, struct work *w, struct err *e)
 			TRY(load_job(g, c, &runs[k], a, e));
 		}
 		keep_candidate(w, c);
+		if (!candidate_final(c))
+			TRY(check_place(g, w, c->label, c->device, e));
 	}
 	for (int i = 0; i < w->n; i++) {
 		link_parents(w->candidates[i]);
@@ -455,6 +473,8 @@ struct adding {
 	int replicates;
 	const struct candidate *from; /* replicate r starts from replicate r of it; NULL: none */
 	bool edited;                  /* its weights are carried over by edits */
+	const char *device;           /* see struct candidate */
+	bool own_precision;           /* its recipe says it itself, not the study's */
 	const char *how;              /* what else decides where its runs start: edits, the digest of a file; or "" */
 	struct arena *scratch;        /* until it is stored */
 	struct candidate *out;        /* NULL: its key is there already */
@@ -474,12 +494,33 @@ static const char *judged_by(const struct work *w, struct arena *a)
 	return arena_printf(a, "|%s|%s", objective, printed(slices, a));
 }
 
+/* The kind of device that a candidate is trained on. */
+static enum device_kind kind_of(const struct adding *p)
+{
+	return p->device ? study_device_kind(p->device) : study_kind(&p->work->study);
+}
+
+static const char *env_of(const struct adding *p, struct arena *a)
+{
+	const struct study *y = &p->work->study;
+	struct json *env;
+	const char *text;
+
+	if (kind_of(p) == study_kind(y))
+		return p->work->env;
+	env = describe_env(y, kind_of(p));
+	text = printed(env, a);
+	json_free(env);
+	return text;
+}
+
 static char *identity_of(const struct adding *p, uint64_t seed, const char *start, struct arena *a)
 {
 	const struct work *w = p->work;
-	char *text = arena_printf(a, "%s|%s|%llu|%s|%s|%lld|%a|%s|%d%s", p->model.digest, p->row.recipe,
-				  (unsigned long long)seed, w->data_identity, w->env, (long long)w->study.limits.memory,
-				  w->study.limits.run_seconds, start, (int)p->row.resumes, judged_by(w, a));
+	char *text =
+	    arena_printf(a, "%s|%s|%llu|%s|%s|%lld|%a|%s|%d%s", p->model.digest, p->row.recipe,
+			 (unsigned long long)seed, w->data_identity, env_of(p, a), (long long)w->study.limits.memory,
+			 w->study.limits.run_seconds, start, (int)p->row.resumes, judged_by(w, a));
 
 	return hash_of(text, a);
 }
@@ -575,6 +616,7 @@ static int candidate_rows(struct engine *g, void *arg, struct err *e)
 		return rc;
 	p->out = candidate_from(p->work, &p->row);
 	p->out->paired = p->from != NULL;
+	p->out->device = p->device ? arena_strdup(p->work->arena, p->device) : NULL;
 	p->out->jobs = ARENA_ARRAY(p->work->arena, struct job, p->replicates);
 	for (int i = 0; i < p->replicates; i++)
 		if (add_run(g, p, i, e) < 0)
@@ -611,15 +653,16 @@ static int fill_model(struct store_model *m, const struct graph *graph, struct a
 	return 0;
 }
 
-/* The complete recipe of a proposal, its fidelity included, as text; *scale gets that fidelity. */
-static int fill_recipe(const char **out, struct fidelity *scale, const struct json *given,
-		       const struct proposal_fidelity *f, struct arena *a, struct err *e)
+/* The complete recipe of a proposal, its fidelity included, as text; *scale gets that fidelity. What is pinned to
+ * another kind of device than the study's has the precision of that kind. */
+static int fill_recipe(struct adding *add, struct fidelity *scale, const struct json *given,
+		       const struct proposal_fidelity *f, struct err *e)
 {
 	struct json *doc = given ? json_copy(given) : json_object(), *whole;
 	struct diag d = { 0 };
 	struct json_in in = { doc, &d, NULL };
 	struct recipe r;
-	int rc = recipe_read(&r, doc, a, &in);
+	int rc = recipe_read(&r, doc, add->scratch, &in);
 
 	if (rc < 0)
 		diag_check(&d, ERR_INVALID, "train", e);
@@ -627,6 +670,8 @@ static int fill_recipe(const char **out, struct fidelity *scale, const struct js
 	json_free(doc);
 	if (rc < 0)
 		return -1;
+	if (kind_of(add) != study_kind(&add->work->study) && !add->own_precision)
+		r.precision = study_precision(kind_of(add));
 	if (f->epochs > 0) {
 		r.horizon = r.horizon ? r.horizon : r.epochs;
 		r.epochs = f->epochs;
@@ -636,7 +681,7 @@ static int fill_recipe(const char **out, struct fidelity *scale, const struct js
 	r.fidelity.width *= f->width;
 	*scale = r.fidelity;
 	whole = recipe_write(&r);
-	*out = printed(whole, a);
+	add->row.recipe = printed(whole, add->scratch);
 	json_free(whole);
 	return 0;
 }
@@ -663,7 +708,7 @@ static int fill_both(struct adding *add, const struct graph *graph, const struct
 {
 	struct fidelity scale;
 
-	if (fill_recipe(&add->row.recipe, &scale, recipe, f, add->scratch, e) < 0)
+	if (fill_recipe(add, &scale, recipe, f, e) < 0)
 		return -1;
 	if (scale.width != 1 && add->edited)
 		return ERR(e, ERR_INVALID, "train.fidelity.width",
@@ -674,11 +719,34 @@ static int fill_both(struct adding *add, const struct graph *graph, const struct
 	return fill_scaled(&add->model, add, graph, &scale, e);
 }
 
-static const char *proposal_text(const struct proposal *p, struct arena *a)
+/* Where a model is to be trained: what its layers say, all the same. */
+static int find_pin(struct engine *g, struct adding *add, const struct graph *graph, const char *label, struct err *e)
+{
+	for (int i = 0; i < graph->n_nodes; i++) {
+		const char *device = graph->nodes[i].device;
+
+		if (!device)
+			continue;
+		if (study_device_kind(device) == DEVICE_KIND_COUNT)
+			return ERR(e, ERR_INVALID, label,
+				   "layer %s: \"%s\" is no device: write cpu, cuda, or one of "
+				   "\"devices\"",
+				   graph->nodes[i].id, device);
+		if (add->device && strcmp(add->device, device) != 0)
+			return ERR(e, ERR_INVALID, label, "is trained on one device: its layers name %s and %s",
+				   add->device, device);
+		add->device = device;
+	}
+	return check_place(g, add->work, label, add->device, e);
+}
+
+static const char *proposal_text(const struct proposal *p, const char *device, struct arena *a)
 {
 	struct json *v = json_object();
 	char *text;
 
+	if (device)
+		json_put(v, "device", json_str(device));
 	if (p->fidelity.epochs)
 		json_put(v, "epochs", json_num(p->fidelity.epochs));
 	if (p->fidelity.data != 1)
@@ -866,7 +934,9 @@ static int store_proposal(struct adding *add, struct engine *g, struct proposal 
 	add->row = (struct store_candidate){ .study = w->id, .origin = ORIGIN_SEARCH, .number = w->n_asked };
 	add->row.label = arena_printf(add->scratch, "%s-%d", w->study.study, w->n_asked);
 	add->row.key = arena_strdup(add->scratch, hash_text(hex, p->identity));
-	add->row.proposal = proposal_text(p, add->scratch);
+	if (find_pin(g, add, p->graph, add->row.label, e) < 0)
+		return -1;
+	add->row.proposal = proposal_text(p, add->device, add->scratch);
 	name_parent(add, w, p);
 	if (fill_both(add, p->graph, NULL, p->recipe, &p->fidelity, e) < 0 ||
 	    engine_persist(g, candidate_rows, add, e) < 0)
@@ -1036,6 +1106,8 @@ static int fill_start(struct engine *g, struct adding *add, const struct engine_
 		rc = start_from_run(g, add, item, proposal, e);
 	else if (from)
 		rc = start_from_item(add, from, proposal, e);
+	if (add->device)
+		json_put(proposal, "device", json_str(add->device));
 	if (rc == 0 && item->edits && add->row.start_run) {
 		add->edited = true;
 		json_put(proposal, "edits", json_copy(item->edits));
@@ -1078,6 +1150,8 @@ static int add_by_hand(struct engine *g, struct work *w, enum store_origin origi
 	add.replicates = item->replicates ? item->replicates : w->study.replicates;
 	add.row.study = w->id;
 	add.row.origin = origin;
+	add.own_precision = json_get(item->recipe, "precision") != NULL;
+	TRY(find_pin(g, &add, item->graph, label, e));
 	TRY(fill_start(g, &add, item, from, e));
 	TRY(fill_both(&add, item->graph, item->made_from, recipe, &p.fidelity, e));
 	p.graph = (struct graph *)(uintptr_t)item->graph; /* only read */

@@ -9,8 +9,12 @@ t search study.json --set search.strategy=markow
 t search study.json --set space=nothing.json
 t search study.json --set objective=speed
 t search study.json --set devices='["tpu:0"]'
-t search study.json --set backend=cuda --set devices='["cuda:0"]'
-t search study.json --set devices='["cuda:0"]'
+NAB_CUDA_PLUGIN=/nonexistent/backend_cuda.so
+export NAB_CUDA_PLUGIN
+t search study.json --set devices='["cuda:0","cpu:0"]' --set backend=cpu
+ls *.db 2>/dev/null
+unset NAB_CUDA_PLUGIN
+t search study.json --set devices='["cuda:0"]' --set backend=cpu
 "$nab" search study.json --set devices='["cpu:9999"]' >/dev/null 2>&1
 echo "a slot beyond the cores: exit $?"
 rm -rf tiny.db*

@@ -96,6 +96,11 @@ static void mistakes_are_collected(void **state)
 		{ "backend", "\"gpu\"", "backend", "no backend" },
 		{ "devices", "[\"cuda:0\"]", "devices", "no slot" },
 		{ "devices", "[\"cpu:0\", \"cpu:0\"]", "devices", "twice" },
+		{ "devices", "[\"tpu:0\"]", "devices", "no device" },
+		{ "devices", "[\"cpu:GPU-1\"]", "devices", "no device" },
+		{ "devices", "[\"cpu:0\", \"cuda:\"]", "devices", "no device" },
+		{ "devices", "[\"cpu:0\", \"cuda:x\"]", "devices", "no device" },
+		{ "in_flight", "300", "in_flight", "between" },
 		{ "stop.accuracy", "1.5", "stop.accuracy", "between" },
 		{ "train.epochs", "{\"any\": [3, 0]}", "train.epochs", "between" },
 		{ "train.batsh", "5", "train.batsh", "batch" },
@@ -144,6 +149,7 @@ static void what_may_change(void **state)
 		{ "stop.seconds", "10", true },
 		{ "search.candidates", "99", true },
 		{ "devices", "[\"cpu:3\"]", true },
+		{ "in_flight", "3", true },
 		{ "store", "\"b.db\"", true },
 		{ "limits.max_disk", "5", true },
 		{ "limits.run_seconds", "5", false },
@@ -256,6 +262,8 @@ struct table { /* a work with candidates of one run each */
 	struct job j[MOST];
 	struct engine g;
 	struct work *works[1];
+	struct device device;
+	struct slot slots[3];
 };
 
 static void fill(struct table *t, int baselines, int candidates)
@@ -263,6 +271,8 @@ static void fill(struct table *t, int baselines, int candidates)
 	memset(t, 0, sizeof *t);
 	t->w.last = NOT_JUDGED;
 	t->w.study.objective = "accuracy";
+	t->w.study.backend = "cpu";
+	t->device = (struct device){ .name = "cpu:0", .kind = DEVICE_CPU, .slots = t->slots, .n_slots = 1 };
 	t->w.study.replicates = 1;
 	t->w.candidates = t->list;
 	t->w.by_number = t->numbers;
@@ -360,17 +370,17 @@ static void the_queue_has_an_order(void **state)
 	for (int i = 0; i < 5; i++) {
 		static const int64_t expect[] = { 1, 2, 5, 3, 4 };
 
-		j = engine_pick(&t.g, 0);
+		j = engine_pick(&t.g, &t.device, 0);
 		assert_non_null(j);
 		assert_int_equal(j->id, expect[i]);
 		j->held = true;
 	}
-	assert_null(engine_pick(&t.g, 0));
+	assert_null(engine_pick(&t.g, &t.device, 0));
 	t.j[2].held = false; /* its worker was killed: it comes back */
-	assert_ptr_equal(engine_pick(&t.g, 0), &t.j[2]);
+	assert_ptr_equal(engine_pick(&t.g, &t.device, 0), &t.j[2]);
 	t.w.study.stop.seconds = 10;
-	assert_ptr_equal(engine_pick(&t.g, 9), &t.j[2]);
-	assert_null(engine_pick(&t.g, 11));
+	assert_ptr_equal(engine_pick(&t.g, &t.device, 9), &t.j[2]);
+	assert_null(engine_pick(&t.g, &t.device, 11));
 	assert_false(work_finished(&t.w, 11)); /* others are held */
 }
 
