@@ -400,7 +400,8 @@ struct cuda_plugin {
 	/* Waits for everything in the lane, without burning a core. */
 	int (*wait)(struct cuda_lane *lane, struct cuda_error *e);
 
-	/* The chosen engines in words, one line an operation, for provenance; NULL if there are none. Free with free().
+	/* The chosen engines in words, one line for each operation that a library does, for provenance; NULL if there
+	 * are none. card NULL: as plan() chose for its last description. Free with free().
 	 */
 	char *(*describe)(struct cuda_card *card, const struct cuda_op *ops, int n);
 };

@@ -57,17 +57,18 @@ int exec_plan(struct cuda_card *card, const char *description, struct cuda_op *o
 char *exec_describe(struct cuda_card *card, const struct cuda_op *ops, int n)
 {
 	enum { LINE = 256 };
+	struct library *library = card ? card->library : library_described(NULL, NULL);
 	char *text = NULL, *more;
 	size_t len = 0;
 
-	for (int i = 0; i < n; i++) {
+	for (int i = 0; library && i < n; i++) {
 		if (!library_runs(ops[i].kind))
 			continue;
 		more = realloc(text, len + LINE + 1);
 		if (!more)
 			break;
 		text = more;
-		library_describe(card->library, &ops[i], text + len, LINE);
+		library_describe(library, &ops[i], text + len, LINE);
 		len += strlen(text + len);
 		text[len++] = '\n';
 		text[len] = 0;

@@ -296,7 +296,7 @@ void *nvidia_at(const struct cuda_ref *ref, const uint64_t base[CUDA_BASES])
 
 /* ---- libraries of a device ------------------------------------------------------------------------------ */
 
-static struct library *described; /* all that were asked for */
+static struct library *described; /* the one that was asked for last comes first */
 
 static const struct nvidia_part *part_of(int32_t kind)
 {
@@ -389,12 +389,17 @@ int library_open(struct library **out, int device, struct cuda_error *e)
 struct library *library_described(const char *description, struct cuda_error *e)
 {
 	static pthread_mutex_t once = PTHREAD_MUTEX_INITIALIZER;
-	struct library *l;
+	struct library *l, **at;
 
 	pthread_mutex_lock(&once);
-	for (l = described; l && strcmp(l->description, description) != 0; l = l->next)
+	for (at = &described; description && *at && strcmp((*at)->description, description) != 0; at = &(*at)->next)
 		;
-	if (!l && library_new(&l, -1, description, e) == 0) {
+	l = *at;
+	if (l)
+		*at = l->next;
+	else if (description)
+		library_new(&l, -1, description, e);
+	if (l) {
 		l->next = described;
 		described = l;
 	}

@@ -37,7 +37,7 @@ int library_open(struct library **out, int device, struct cuda_error *e);
 void library_close(struct library *l);
 
 /* For the device that cuDNN's JSON text describes (train/cuda/devices/): plans only, no driver needed. One for each
- * text, made at the first call, owned by the process. */
+ * text, made at the first call, owned by the process. description NULL: the one that was asked for last, or NULL. */
 struct library *library_described(const char *description, struct cuda_error *e);
 
 /* Chooses how op is computed: writes its engine and the bytes of scratch (op->scratch) and, for RECURRENT, of the
