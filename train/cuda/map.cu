@@ -2,7 +2,7 @@
  *
  * Eight channels at a time. What is not 0 for inputs of 0 has to keep the padding 0 by itself.
  */
-#include "train/cuda/kernel.h"
+#include "train/cuda/rows.h"
 
 enum { THREADS = 256 };
 
@@ -101,4 +101,111 @@ int kernel_fill(const struct cuda_op *op, const struct launch *l)
 
 	BY_ELEM(op->buf[0].elem, return launch(fill<T>, grid_of(l, n, THREADS), THREADS, 0, l, at<T>(l, op->buf[0]),
 					       op->u.map.value, d->c, d->pitch / CUDA_PITCH, n));
+}
+
+/* ---- BIAS_GRADIENT ---------------------------------------------------------------------------------------- */
+
+template <typename T>
+__global__ void __launch_bounds__(ROWS_THREADS, 2)
+    bias_gradient(struct rows r, const T *dy, int pitch, float *db, float *scratch, uint32_t *tickets)
+{
+	struct rows_place p = rows_place(r);
+	struct pair8 m;
+	float v[8];
+
+	pair8_zero(m);
+	m.n = 1;
+	for (int64_t row = p.first; p.on && row < p.last; row += r.slots) {
+		load8(v, dy + row * pitch + 8 * p.vector);
+		for (int k = 0; k < 8; k++)
+			m.a[k] += v[k];
+	}
+	if (rows_total<false>(m, r, p, scratch, tickets) && p.on && p.slot == 0)
+		store8(db + 8 * p.vector, m.a);
+}
+
+static struct rows bias_rows(const struct cuda_op *op)
+{
+	const struct cuda_dims *d = &op->u.map.x;
+
+	return rows_cut((int64_t)d->n * d->h * d->w, d->pitch, 1);
+}
+
+int64_t kernel_bias_gradient_scratch(const struct cuda_op *op)
+{
+	struct rows r = bias_rows(op);
+
+	return rows_floats(&r) * (int64_t)sizeof(float);
+}
+
+int kernel_bias_gradient(const struct cuda_op *op, const struct launch *l)
+{
+	struct rows r = bias_rows(op);
+
+	BY_ELEM(op->buf[0].elem, return launch(bias_gradient<T>, rows_grid(&r), ROWS_THREADS, 0, l, r,
+					       at<const T>(l, op->buf[0]), op->u.map.x.pitch, at<float>(l, op->buf[1]),
+					       at<float>(l, op->scratch), l->control->ticket));
+}
+
+/* ---- SOFTMAX: a warp takes a row ------------------------------------------------------------------------------ */
+
+enum { ROWS_AT_ONCE = THREADS / WARP };
+
+/* y_c = exp(x_c - top) / sum */
+template <typename T> __global__ void softmax(const T *x, T *y, int c, int pitch, int64_t rows)
+{
+	int lane = (int)threadIdx.x % WARP;
+
+	for (int64_t row = (int64_t)blockIdx.x * ROWS_AT_ONCE + threadIdx.x / WARP; row < rows;
+	     row += (int64_t)gridDim.x * ROWS_AT_ONCE) {
+		const T *from = x + row * pitch;
+		float top = -INFINITY, sum = 0;
+
+		for (int i = lane; i < c; i += WARP)
+			top = fmaxf(top, load(from + i));
+		top = warp_max(top);
+		for (int i = lane; i < c; i += WARP)
+			sum += expf(load(from + i) - top);
+		sum = warp_sum(sum);
+		for (int i = lane; i < pitch; i += WARP)
+			store(y + row * pitch + i, i < c ? expf(load(from + i) - top) / sum : 0);
+	}
+}
+
+/* dx_c = y_c * (dy_c - sum_k y_k * dy_k), where the difference may be small beside its terms. The padding is 0 as y is
+ * there. */
+template <typename T> __global__ void softmax_back(const T *y, const T *dy, T *dx, int c, int pitch, int64_t rows)
+{
+	int lane = (int)threadIdx.x % WARP;
+
+	for (int64_t row = (int64_t)blockIdx.x * ROWS_AT_ONCE + threadIdx.x / WARP; row < rows;
+	     row += (int64_t)gridDim.x * ROWS_AT_ONCE) {
+		int64_t at = row * pitch;
+		double dot = 0;
+
+		for (int i = lane; i < c; i += WARP)
+			dot += (double)load(y + at + i) * (double)load(dy + at + i);
+		dot = warp_sum(dot);
+		for (int i = lane; i < pitch; i += WARP)
+			store(dx + at + i, load(y + at + i) * (float)((double)load(dy + at + i) - dot));
+	}
+}
+
+int kernel_softmax(const struct cuda_op *op, const struct launch *l)
+{
+	const struct cuda_dims *d = &op->u.map.x;
+	int64_t rows = (int64_t)d->n * d->h * d->w;
+
+	BY_ELEM(op->buf[0].elem, return launch(softmax<T>, grid_of(l, rows, ROWS_AT_ONCE), THREADS, 0, l,
+					       at<const T>(l, op->buf[0]), at<T>(l, op->buf[1]), d->c, d->pitch, rows));
+}
+
+int kernel_softmax_back(const struct cuda_op *op, const struct launch *l)
+{
+	const struct cuda_dims *d = &op->u.map.x;
+	int64_t rows = (int64_t)d->n * d->h * d->w;
+
+	BY_ELEM(op->buf[0].elem, return launch(softmax_back<T>, grid_of(l, rows, ROWS_AT_ONCE), THREADS, 0, l,
+					       at<const T>(l, op->buf[0]), at<const T>(l, op->buf[1]),
+					       at<T>(l, op->buf[2]), d->c, d->pitch, rows));
 }
