@@ -191,14 +191,15 @@ static void random_lengths(struct layer_case *c, struct rng *r)
 		c->length[n] = random_int(r, 1, steps);
 }
 
-void case_new(struct layer_case *c, enum layer_kind kind, struct rng *r)
+static void case_start(struct layer_case *c, enum layer_kind kind)
 {
 	*c = (struct layer_case){ .kind = kind, .class = layer_classes[kind], .arena = arena_new() };
 	c->scratch = arena_new();
 	c->cfg = arena_alloc(c->arena, c->class->cfg_size);
-	while (!try_shapes(c, r))
-		;
-	c->batch = random_int(r, 1, 3);
+}
+
+static void case_fill(struct layer_case *c, struct rng *r)
+{
 	c->n_out = 1;
 	while (c->class->ports && c->class->ports[c->n_out])
 		c->n_out++;
@@ -225,6 +226,30 @@ void case_new(struct layer_case *c, enum layer_kind kind, struct rng *r)
 				   .epoch = rng_below(r, 100),
 				   .sample = c->sample,
 				   .scratch = c->scratch };
+}
+
+void case_new(struct layer_case *c, enum layer_kind kind, struct rng *r)
+{
+	case_start(c, kind);
+	while (!try_shapes(c, r))
+		;
+	c->batch = random_int(r, 1, 3);
+	case_fill(c, r);
+}
+
+void case_of(struct layer_case *c, enum layer_kind kind, const void *cfg, struct shape in, int batch, struct rng *r)
+{
+	int rc;
+
+	case_start(c, kind);
+	memcpy(c->cfg, cfg, c->class->cfg_size);
+	c->n_in = 1;
+	c->in_shape[0] = in;
+	c->batch = batch;
+	rc = c->class->shape(c->cfg, c->in_shape, 1, c->out_shape, NULL);
+	assert(rc == 0);
+	(void)rc;
+	case_fill(c, r);
 }
 
 void case_free(struct layer_case *c)

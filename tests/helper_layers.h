@@ -35,6 +35,8 @@ struct shape random_shape(struct rng *r, enum tensor_type type, int most);
  * inputs past the end of an example are zero, too, but dout is not: backward must not look there. Needs a kind with
  * min_in inputs of any type. */
 void case_new(struct layer_case *c, enum layer_kind kind, struct rng *r);
+/* The same for one input of this shape, and options that fit it. */
+void case_of(struct layer_case *c, enum layer_kind kind, const void *cfg, struct shape in, int batch, struct rng *r);
 void case_free(struct layer_case *c);
 
 void case_forward(struct layer_case *c);
