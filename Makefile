@@ -162,6 +162,7 @@ ifeq ($(CUDA),1)
 $(if $(CUDA_WITHOUT),$(error CUDA=1, but the CUDA plugin cannot be built: $(CUDA_WITHOUT)))
 endif
 
+PLUGIN :=
 ifneq ($(SAN),)
 else ifeq ($(CUDA_WITHOUT),)
 PLUGIN := backend_cuda.so
@@ -169,6 +170,9 @@ else
 all: $B/no-plugin
 endif
 all: $(PLUGIN)
+
+# Its parts that need no card are tested on a runtime that is made up.
+$B/tests/unit/test_cuda_card.o: override CFLAGS += $(CUDA_TOP:%=-isystem %/include)
 
 backend_cuda.so: $B/backend_cuda.so
 	$(Q)cp -f $< $@

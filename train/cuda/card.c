@@ -199,19 +199,21 @@ int memory_alloc(struct cuda_card *card, int64_t bytes, uint64_t *out, struct cu
 	} else {
 		rc = cudaMalloc(&p, (size_t)bytes);
 	}
-	if (card_check(card, rc, what, e) < 0)
+	if (card_check(card, rc, what, e) < 0) {
+		memory_release(card, (uint64_t)(uintptr_t)p);
 		return -1;
+	}
 	*out = (uint64_t)(uintptr_t)p;
 	return 0;
 }
 
 void memory_release(struct cuda_card *card, uint64_t address)
 {
-	struct cuda_error ignored = { 0 };
 	void *p = (void *)(uintptr_t)address;
 
-	if (!p || card_use(card, &ignored) < 0)
+	if (!p)
 		return;
+	cudaSetDevice(card->device);
 	if (card->pool)
 		cudaFreeAsync(p, card->stream);
 	else
