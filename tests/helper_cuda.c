@@ -139,6 +139,36 @@ int64_t op_count(const struct cuda_dims *d)
 	return (int64_t)d->n * d->h * d->w * d->pitch;
 }
 
+struct cuda_dims op_dims_of(const struct shape *s, int n)
+{
+	switch (s->type) {
+	case TENSOR_IMAGE:
+		return op_dims(n, s->d[1], s->d[2], s->d[0]);
+	case TENSOR_SEQUENCE:
+		return op_dims(n, 1, s->d[1], s->d[0]);
+	case TENSOR_TOKENS:
+		return (struct cuda_dims){ n, 1, s->d[0], 1, 1 };
+	case TENSOR_VECTOR:
+	case TENSOR_TYPE_COUNT:
+		break;
+	}
+	return op_dims(n, 1, 1, s->d[0]);
+}
+
+double *op_rows(struct op_run *r, const struct cuda_dims *d, const double *t)
+{
+	double *out = ARENA_ARRAY(r->arena, double, op_count(d));
+	int64_t places = (int64_t)d->h * d->w;
+
+	for (int64_t i = 0; i < op_count(d); i++) {
+		int64_t c = i % d->pitch, place = i / d->pitch % places, n = i / d->pitch / places;
+
+		if (c < d->c)
+			out[i] = t[(n * d->c + c) * places + place];
+	}
+	return out;
+}
+
 static struct op_buffer *buffer(struct op_run *r, int slot, int elem, int64_t n)
 {
 	struct op_buffer *b = &r->buf[slot];
@@ -176,6 +206,15 @@ double *op_tensor(struct op_run *r, int slot, int elem, struct cuda_dims d)
 	op_values(r, slot, elem, op_count(&d), NULL);
 	r->buf[slot].dims = d;
 	op_round(r, slot);
+	return r->buf[slot].value;
+}
+
+double *op_give(struct op_run *r, int slot, int elem, struct cuda_dims d, double *t)
+{
+	for (int64_t i = 0; i < (int64_t)d.n * d.h * d.w * d.c; i++)
+		t[i] = op_rounded(elem, t[i]);
+	op_values(r, slot, elem, op_count(&d), op_rows(r, &d, t));
+	r->buf[slot].dims = d;
 	return r->buf[slot].value;
 }
 
@@ -249,6 +288,14 @@ static int64_t room(struct image *m, int64_t bytes)
 	return at;
 }
 
+static void place_before(struct op_run *r)
+{
+	for (int i = 0; r->has_before && i < CUDA_REFS; i++)
+		if (r->before_slot[i])
+			r->before.buf[i] = r->op.buf[r->before_slot[i] - 1];
+	r->before.scratch = r->op.scratch;
+}
+
 static void place(struct op_run *r, struct image *m, int64_t scratch)
 {
 	for (int i = 1; i < CUDA_BASES; i++)
@@ -267,6 +314,7 @@ static void place(struct op_run *r, struct image *m, int64_t scratch)
 			r->op.buf[i] = r->op.buf[r->buf[i].n];
 	if (scratch > 0)
 		r->op.scratch = (struct cuda_ref){ CUDA_SLAB, 0, room(&m[CUDA_SLAB], scratch) };
+	place_before(r);
 }
 
 static void paint(struct op_run *r, struct image *m, int64_t scratch)
@@ -307,6 +355,7 @@ static void run_once(struct op_run *r, struct image *m, struct cuda_control *con
 {
 	const struct cuda_plugin *p = cuda_test_plugin();
 	uint64_t base[CUDA_BASES], at;
+	struct cuda_op both[2] = { r->before, r->op };
 	struct cuda_exec *x;
 	struct cuda_error bad;
 
@@ -320,7 +369,7 @@ static void run_once(struct op_run *r, struct image *m, struct cuda_control *con
 		MUST(p->alloc(card, m[i].n, &base[i], &bad));
 		MUST(p->upload(lane, base[i], m[i].before, m[i].n, &bad));
 	}
-	MUST(p->exec_new(&x, lane, &r->op, 1, base, at, 0, &bad));
+	MUST(p->exec_new(&x, lane, r->has_before ? both : &r->op, r->has_before ? 2 : 1, base, at, 0, &bad));
 	MUST(p->exec_run(x, 1, &bad));
 	MUST(p->wait(lane, &bad));
 	MUST(p->download(lane, control, at, sizeof *control, &bad));
@@ -376,20 +425,38 @@ static bool results_equal(const struct op_run *r, const struct image *a, const s
 	return true;
 }
 
-static int64_t plan_scratch(struct op_run *r)
+static void plan_one(struct cuda_op *op, int64_t *scratch, int64_t *reserve)
 {
-	int64_t scratch, reserve;
+	const struct cuda_plugin *p = cuda_test_plugin();
 	struct cuda_error bad;
 
-	MUST(cuda_test_plugin()->plan(card, NULL, &r->op, 1, &scratch, &reserve, &bad));
-	return scratch;
+	MUST(p->plan(card, NULL, op, 1, scratch, reserve, &bad));
+}
+
+int64_t op_reserve(struct cuda_op *op)
+{
+	int64_t scratch, reserve;
+
+	plan_one(op, &scratch, &reserve);
+	return reserve;
+}
+
+/* Both operations take turns with the same scratch. */
+static int64_t plan_scratch(struct op_run *r)
+{
+	int64_t scratch, first = 0, reserve;
+
+	plan_one(&r->op, &scratch, &reserve);
+	if (r->has_before)
+		plan_one(&r->before, &first, &reserve);
+	return first > scratch ? first : scratch;
 }
 
 void op_run(struct op_run *r)
 {
 	struct image first[CUDA_BASES] = { { 0 } }, again[CUDA_BASES];
 	struct cuda_control second;
-	int64_t scratch = (cuda_test_plugin(), plan_scratch(r));
+	int64_t scratch = plan_scratch(r);
 
 	place(r, first, scratch);
 	paint(r, first, scratch);

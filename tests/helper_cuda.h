@@ -21,6 +21,7 @@
 
 #include <stdbool.h>
 
+#include "arch/shape.h"
 #include "base/mem.h"
 #include "base/rng.h"
 #include "train/cuda/abi.h"
@@ -50,6 +51,10 @@ struct op_run {
 		int64_t n;
 		bool out;
 	} memory[CUDA_BASES];
+	/* An operation that runs before it, on the same memory: its buffer i is slot before_slot[i] - 1 (0: none). */
+	bool has_before;
+	struct cuda_op before;
+	int before_slot[CUDA_REFS];
 	struct rng *rng;
 	struct arena *arena;
 };
@@ -59,10 +64,15 @@ void op_end(struct op_run *r);
 
 struct cuda_dims op_dims(int n, int h, int w, int c); /* pitch as it has to be */
 int64_t op_count(const struct cuda_dims *d);          /* with padding */
+struct cuda_dims op_dims_of(const struct shape *s, int n);
+
+/* [n][c][h][w], as the oracles of arch/ have it, as the card has it: in the run's arena. */
+double *op_rows(struct op_run *r, const struct cuda_dims *d, const double *t);
 
 /* Inputs; what is returned may be changed before op_run() by the caller if it then calls op_round(). */
 double *op_tensor(struct op_run *r, int slot, int elem, struct cuda_dims d); /* normal numbers */
 double *op_values(struct op_run *r, int slot, int elem, int64_t n, const double *from /* NULL: normal numbers */);
+double *op_give(struct op_run *r, int slot, int elem, struct cuda_dims d, double *t /* [n][c][h][w]: rounded, too */);
 void op_round(struct op_run *r, int slot); /* to the element type; zeroes the padding of a tensor */
 
 /* Outputs. op_changes(): an input that the operation writes in place. */
@@ -79,6 +89,9 @@ void op_base(struct op_run *r, int slot, int base);
 /* The contents of another base, from its first byte; `out`: the operation may write there, op_bytes_got() reads it. */
 void op_bytes(struct op_run *r, int base, const void *bytes, int64_t n, bool out);
 const void *op_bytes_got(const struct op_run *r, int base);
+
+/* Bytes that plan() wants kept from a forward to its backward (RECURRENT's buffer 5). */
+int64_t op_reserve(struct cuda_op *op);
 
 void op_run(struct op_run *r);
 double *op_got(const struct op_run *r, int slot);

@@ -40,19 +40,10 @@ static int64_t pack(struct packed *p, const void *from, int64_t bytes)
 	return at;
 }
 
-static struct cuda_dims dims_of(const struct shape *s, int n)
-{
-	if (s->type == TENSOR_TOKENS)
-		return (struct cuda_dims){ n, 1, s->d[0], 1, 1 };
-	if (s->type == TENSOR_IMAGE)
-		return op_dims(n, s->d[1], s->d[2], s->d[0]);
-	return op_dims(n, 1, s->type == TENSOR_SEQUENCE ? s->d[1] : 1, s->d[0]);
-}
-
 /* Channels last, without padding. */
 static void turn(const struct dataset *d, void *out)
 {
-	struct cuda_dims m = dims_of(&d->shape, 1);
+	struct cuda_dims m = op_dims_of(&d->shape, 1);
 	int64_t places = (int64_t)m.h * m.w, per = places * m.c;
 
 	for (int64_t i = 0; i < d->n * per; i++) {
@@ -136,7 +127,7 @@ static void gather_begin(struct gather_run *g, const struct gather_case *c, int 
 	OK(batch_init(&g->want, &g->d->shape, c->batch, &bad));
 	pack_data(&p, &g->op.op.u.gather, g->d, g->train, g->n_train, g->op.arena);
 	op_bytes(&g->op, CUDA_DATA, p.bytes, p.n, false);
-	x = dims_of(&g->d->shape, c->batch);
+	x = op_dims_of(&g->d->shape, c->batch);
 	g->op.op.u.gather.x = x;
 	key = philox_key(g->seed, PURPOSE_SHUFFLE, 0);
 	memcpy(g->op.op.u.gather.shuffle_key, key.k, sizeof key.k);
