@@ -487,22 +487,30 @@ char *json_path(const struct json *root, const struct json *v, char *buf, size_t
 
 /* ---- printing ------------------------------------------------------------------------------------------- */
 
+/* Without printf: the page's charts pass through here, and printf is slow where a library has extended it, as the one
+ * of OpenBLAS's Fortran does. */
 void json_quote(struct str *out, const char *s)
 {
+	static const char hex[] = "0123456789abcdef";
+
 	str_addc(out, '"');
 	for (; *s; s++) {
 		unsigned char c = (unsigned char)*s;
 
-		if (c == '"' || c == '\\')
-			str_addf(out, "\\%c", c);
-		else if (c == '\n')
-			str_add(out, "\\n");
-		else if (c == '\t')
-			str_add(out, "\\t");
-		else if (c < 0x20 || c == '<' || c == 0x7f)
-			str_addf(out, "\\u%04x", c);
-		else
+		if (c == '"' || c == '\\') {
+			str_addc(out, '\\');
 			str_addc(out, (char)c);
+		} else if (c == '\n') {
+			str_add(out, "\\n");
+		} else if (c == '\t') {
+			str_add(out, "\\t");
+		} else if (c < 0x20 || c == '<' || c == 0x7f) {
+			str_add(out, "\\u00");
+			str_addc(out, hex[c >> 4]);
+			str_addc(out, hex[c & 15]);
+		} else {
+			str_addc(out, (char)c);
+		}
 	}
 	str_addc(out, '"');
 }
@@ -512,7 +520,7 @@ static void print_number(struct str *out, double v)
 	char buf[32];
 
 	if (v == floor(v) && fabs(v) < 1e15)
-		str_addf(out, "%.0f", v == 0 ? 0.0 : v);
+		str_whole(out, (int64_t)v);
 	else
 		str_add(out, str_real(buf, v));
 }

@@ -47,6 +47,20 @@ void str_addc(struct str *t, char c)
 	str_addn(t, &c, 1);
 }
 
+void str_whole(struct str *t, int64_t v)
+{
+	char buf[24], *p = buf + sizeof buf;
+	uint64_t left = v < 0 ? 0 - (uint64_t)v : (uint64_t)v;
+
+	*--p = 0;
+	do
+		*--p = (char)('0' + left % 10);
+	while (left /= 10);
+	if (v < 0)
+		*--p = '-';
+	str_add(t, p);
+}
+
 void str_add_bytes(struct str *t, uint64_t v, int n)
 {
 	for (int i = 0; i < n; i++)

@@ -18,6 +18,7 @@ void str_add(struct str *t, const char *s);
 void str_addn(struct str *t, const char *s, size_t n); /* may hold NUL bytes */
 void str_addc(struct str *t, char c);
 void str_addf(struct str *t, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+void str_whole(struct str *t, int64_t v);             /* as %lld, and much faster */
 void str_add_bytes(struct str *t, uint64_t v, int n); /* n bytes of v, the least significant first */
 void str_vaddf(struct str *t, const char *fmt, va_list ap);
 const char *str_get(const struct str *t); /* "" when empty; borrowed until the next change */

@@ -53,26 +53,12 @@ void html_json(struct str *out, const char *json)
 	str_release(&text);
 }
 
-void html_whole(struct str *out, int64_t v)
-{
-	char buf[24], *p = buf + sizeof buf;
-	uint64_t left = v < 0 ? 0 - (uint64_t)v : (uint64_t)v;
-
-	*--p = 0;
-	do
-		*--p = (char)('0' + left % 10);
-	while (left /= 10);
-	if (v < 0)
-		*--p = '-';
-	str_add(out, p);
-}
-
 void html_number(struct str *out, double v)
 {
 	if (!isfinite(v))
 		str_add(out, "null");
 	else if (v == trunc(v) && fabs(v) < 1e15)
-		html_whole(out, (int64_t)v);
+		str_whole(out, (int64_t)v);
 	else
 		str_addf(out, "%.7g", v);
 }

@@ -24,9 +24,8 @@ void html_text(struct str *out, const char *s); /* escaped */
 void html_bold(struct str *out, const char *s);
 void html_canvas(struct str *out, const struct canvas *c, const char *label);
 void html_json(struct str *out, const char *json); /* pretty, in <pre>; other text as it is */
-void html_whole(struct str *out, int64_t v);
-void html_number(struct str *out, double v);      /* as JSON, 7 digits; null for what is not finite */
-void html_percent(struct str *out, double share); /* "91.23"; nothing for NAN */
+void html_number(struct str *out, double v);       /* as JSON, 7 digits; null for what is not finite */
+void html_percent(struct str *out, double share);  /* "91.23"; nothing for NAN */
 void html_metric(struct str *out, const struct metric *m, double v); /* "91.23" or "0.912"; nothing for NAN */
 void html_metric_range(struct str *out, const struct metric *m, double low, double high); /* "90.10-92.33"; as above */
 void html_seconds(struct str *out, double s); /* "12.3 s", "4 min 10 s", "2 h 5 min" */

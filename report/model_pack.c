@@ -58,7 +58,9 @@ static void key(struct str *out, const char *name)
 
 static void number(struct str *out, double v)
 {
-	if (isfinite(v))
+	if (v == trunc(v) && fabs(v) < 1e6)
+		str_whole(out, (int64_t)v);
+	else if (isfinite(v))
 		str_addf(out, "%.6g", v);
 	else
 		str_add(out, "null");
@@ -70,15 +72,10 @@ static void put_number(struct str *out, const char *name, double v)
 	number(out, v);
 }
 
-static void whole(struct str *out, int64_t v)
-{
-	str_addf(out, "%lld", (long long)v);
-}
-
 static void put_whole(struct str *out, const char *name, int64_t v)
 {
 	key(out, name);
-	whole(out, v);
+	str_whole(out, v);
 }
 
 static void quote(struct str *out, const char *text)
@@ -272,7 +269,10 @@ static void put_wrong(struct str *out, const struct model_packer *k, const struc
 	str_addc(out, '[');
 	for (int64_t i = 0; i < v.n; i++)
 		if (v.predicted[i] != k->truth[i]) {
-			str_addf(out, "%s%lld,%d", last < 0 ? "" : ",", (long long)(i - last), v.predicted[i]);
+			str_add(out, last < 0 ? "" : ",");
+			str_whole(out, i - last);
+			str_addc(out, ',');
+			str_whole(out, v.predicted[i]);
 			last = i;
 		}
 	str_addc(out, ']');
@@ -350,7 +350,8 @@ static void put_confusion(struct str *out, const struct report *r, const struct 
 		for (int i = 0; i < w->n_runs; i++)
 			if (w->runs[i].item.run.state == STATE_DONE)
 				sum += w->runs[i].val.confusion[c];
-		str_addf(out, "%c%lld", c ? ',' : '[', (long long)sum);
+		str_addc(out, c ? ',' : '[');
+		str_whole(out, sum);
 	}
 	str_add(out, known ? "]" : "");
 }
@@ -442,7 +443,7 @@ static void put_profile(struct str *out, const struct report_row *w, struct aren
 	put_whole(out, "total", f->total_bytes);
 	TIMES("forward", number, 1e3 * t[i]->forward_s, "null");
 	TIMES("backward", number, 1e3 * t[i]->backward_s, "null");
-	TIMES("bytes", whole, t[i]->bytes, "null");
+	TIMES("bytes", str_whole, t[i]->bytes, "null");
 	TIMES("fused", quote, t[i]->fused_into, "null");
 	str_addc(out, '}');
 }

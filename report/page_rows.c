@@ -152,7 +152,7 @@ static void right_of(struct str *out, const struct report *r, const struct repor
 			if (w->runs[i].item.run.state == STATE_DONE)
 				sum += w->runs[i].val.confusion[c * r->n_classes + c];
 		str_add(out, c ? "," : "[");
-		html_whole(out, sum);
+		str_whole(out, sum);
 	}
 	str_addc(out, ']');
 }

@@ -99,7 +99,7 @@ static void put_run(struct str *out, const struct page *p, int row, const struct
 	const struct store_item *t = &u->item;
 
 	str_addc(out, '[');
-	html_whole(out, row);
+	str_whole(out, row);
 	str_addf(out, ",%d,\"%llu\",%d,", t->run.state, (unsigned long long)t->run.seed, t->attempts);
 	html_number(out, round(t->started)); /* whole seconds: more digits than seven */
 	str_addc(out, ',');
