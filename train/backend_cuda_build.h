@@ -79,6 +79,8 @@ struct cuda_val { /* one tensor of the batch */
 	int readers; /* who reads the memory: 1 allows to overwrite it */
 	bool kept;   /* some backward reads it: must not be overwritten */
 	bool wants;  /* a gradient with respect to it */
+	bool relu;   /* its producer ends in a relu and undoes it in its backward, */
+	bool undone; /* unless its only reader has done so */
 	int *given;  /* buffers that together are its gradient */
 	int n_given, cap_given;
 	int grad; /* while its producer's turn is: the one buffer that holds it, or -1 */
@@ -203,7 +205,8 @@ struct cuda_activation {
 struct cuda_activation cuda_act_of(const struct graph *g, int node);
 /* The one that is computed together with a node. */
 struct cuda_activation cuda_fused_act(const struct cuda_build *b, int node);
-/* The gradient before the activation: replaces out's. x: what was read, or for relu what was written. */
+/* The gradient before the activation: replaces out's (unless out->undone). x: what was read, or for relu what was
+ * written. */
 void cuda_undo_act(struct cuda_build *b, struct cuda_activation act, struct cuda_val *out, int x);
 
 /* The batch norm that an addition takes into itself (the other input is its residual): which input it is, or -1. */

@@ -62,7 +62,7 @@ void cuda_undo_act(struct cuda_build *b, struct cuda_activation act, struct cuda
 {
 	int to;
 
-	if (act.act == CUDA_ACT_NONE)
+	if (act.act == CUDA_ACT_NONE || out->undone)
 		return;
 	to = cuda_reuse_grad(b, out);
 	cuda_add(b->p, CUDA_OP_ACTIVATE_BACK)->u.act =
@@ -93,6 +93,7 @@ static struct cuda_val *build_act(struct cuda_build *b, int node)
 	cuda_use(b->p, 1, out->buf);
 	if (act.act == CUDA_ACT_SIGMOID)
 		cuda_mask(b, out, out->buf);
+	out->relu = from_result;
 	if (from_result)
 		out->kept = b->training;
 	else
@@ -133,7 +134,8 @@ static struct cuda_val *build_softmax(struct cuda_build *b, int node)
 struct pool_saved {
 	struct cuda_op_pool op;
 	enum cuda_op_kind back;
-	int places; /* buffer: where the maxima were; -1: averages */
+	int places;  /* buffer: where the maxima were; -1: averages */
+	bool undoes; /* the relu before it */
 };
 
 static void back_pool(struct cuda_build *b, struct cuda_tape *t)
@@ -141,6 +143,10 @@ static void back_pool(struct cuda_build *b, struct cuda_tape *t)
 	const struct pool_saved *s = t->saved;
 	int to = cuda_grad_buf(b, t->in[0]);
 
+	if (s->undoes) {
+		cuda_undo_act(b, (struct cuda_activation){ CUDA_ACT_RELU, 0 }, t->out[0], t->out[0]->buf);
+		t->in[0]->undone = true;
+	}
 	cuda_add(b->p, s->back)->u.pool = s->op;
 	cuda_use(b->p, 0, s->places);
 	cuda_use(b->p, 1, t->out[0]->grad);
@@ -149,6 +155,8 @@ static void back_pool(struct cuda_build *b, struct cuda_tape *t)
 	cuda_give(b, t->in[0], to);
 }
 
+/* The gradient of a maximum over relu's results goes to positions whose value is the maximum: it is zero where that is,
+ * so relu can be undone after the pooling, on a fraction of the elements. */
 static struct cuda_val *pool(struct cuda_build *b, struct pool_saved *s, enum cuda_op_kind kind, struct cuda_val *in)
 {
 	struct cuda_val *out = cuda_val_new(b, &s->op.y, in->wants);
@@ -158,6 +166,8 @@ static struct cuda_val *pool(struct cuda_build *b, struct pool_saved *s, enum cu
 	cuda_use(b->p, 1, out->buf);
 	cuda_use(b->p, 2, s->places);
 	cuda_use(b->p, 3, cuda_lengths(b, in));
+	s->undoes = s->places >= 0 && in->relu && in->readers == 1;
+	out->kept = s->undoes;
 	cuda_tape_add(b, back_pool, out, 1, &in, s);
 	return out;
 }

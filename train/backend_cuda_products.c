@@ -92,6 +92,7 @@ static struct cuda_val *build_product(struct cuda_build *b, int node, struct pro
 	cuda_mask(b, out, out->buf);
 	in->kept |= cuda_trains(b, node);
 	out->kept = b->training && s->act.act != CUDA_ACT_NONE;
+	out->relu = s->act.act == CUDA_ACT_RELU;
 	cuda_tape_add(b, back_product, out, 1, &in, s);
 	return out;
 }

@@ -149,12 +149,21 @@ static const char *const base_names[CUDA_BASES] = {
 	[CUDA_OUT] = "out:",     [CUDA_STEPS] = "steps:",     [CUDA_CHUNKS] = "chunks:",
 };
 
+static void add_dims(struct str *out, const struct cuda_op *op)
+{
+	const struct cuda_dims *d = &op->u.map.x; /* first in every member but that of updates */
+
+	if (op->kind != CUDA_OP_NORM_OF_GRADIENT && op->kind != CUDA_OP_OPTIMIZE)
+		str_addf(out, " %dx%dx%dx%d", d->n, d->h, d->w, d->c);
+}
+
 void cuda_program_text(struct str *out, const struct cuda_program *p)
 {
 	static const char *const elems[] = { [CUDA_F32] = "", [CUDA_BF16] = "h", [CUDA_I32] = "i" };
 
 	for (int i = 0; i < p->n_ops; i++) {
-		str_addf(out, "%s%s", i && p->ops[i].backward ? "  " : "", op_names[p->ops[i].kind]);
+		str_add(out, op_names[p->ops[i].kind]);
+		add_dims(out, p->ops + i);
 		for (int k = 0; k < CUDA_REFS; k++) {
 			const struct cuda_buffer *b = p->bufs + p->uses[i].buf[k];
 
