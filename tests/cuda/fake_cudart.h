@@ -38,6 +38,7 @@ static struct fake {
 	int graphs;       /* launches of graphs */
 	int loads;        /* kernels that were loaded */
 	bool captures;    /* some stream is being captured */
+	bool broken;      /* something failed in the meantime: no graph comes of it */
 	struct tasks ran; /* operations, in the order in which they ran */
 	cudaError_t last;
 } fake;
@@ -47,6 +48,7 @@ static bool fails(void)
 	if (!fake.gone && ++fake.calls != fake.fail_at)
 		return false;
 	fake.gone = fake.sticky;
+	fake.broken = fake.captures;
 	fake.last = fake.error;
 	return true;
 }
@@ -338,13 +340,15 @@ cudaError_t cudaStreamBeginCapture(cudaStream_t s, enum cudaStreamCaptureMode mo
 /* Also when it fails the stream leaves the capture. */
 cudaError_t cudaStreamEndCapture(cudaStream_t s, cudaGraph_t *out)
 {
-	s->captured = fake.captures = false;
+	bool broken = fake.broken, failed = fails();
+
+	s->captured = fake.captures = fake.broken = false;
 	*out = NULL;
-	if (fails()) {
+	if (broken || failed) {
 		free(s->graph->task);
 		free(s->graph);
 		fake.things--;
-		return fake.error;
+		return failed ? fake.error : cudaErrorStreamCaptureInvalidated;
 	}
 	*out = (cudaGraph_t)s->graph;
 	return cudaSuccess;

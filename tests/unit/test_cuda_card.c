@@ -411,6 +411,7 @@ static void a_failure_in_a_capture_is_the_one_told(void **state)
 	fake.fail_at = fake.calls + 6; /* after cudaSetDevice, cudaStreamBeginCapture and three operations */
 	fake.error = cudaErrorInvalidValue;
 	assert_int_equal(exec_run(x, RUNS, &e), -1);
+	assert_string_equal(e.text, "a library fails");
 	assert_int_equal(e.op, 3);
 	assert_false(fake.captures);
 	fake.fail_at = 0;
