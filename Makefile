@@ -116,7 +116,7 @@ endif
 # The CUDA backend's kernels for the processor, behind the plugin's functions (tests/cuda/): without a C++ compiler the
 # tests that need it are skipped.
 CXX      := $(if $(filter default,$(origin CXX)),g++,$(CXX))
-EMUSRC   := $(wildcard train/cuda/*.cu tests/cuda/*.cc) train/cuda/kernels.c $(addprefix tests/cuda/,emulated.c products.c recurrent.c)
+EMUSRC   := $(wildcard train/cuda/*.cu tests/cuda/*.cc) train/cuda/kernels.c $(addprefix tests/cuda/,emulated.c products.c)
 EMUOBJ   := $(EMUSRC:%=$B/emulated/%.o)
 EMUFLAGS := -fPIC -fvisibility=hidden -fopenmp-simd
 EMUCXX   := $(filter-out -std=c11 -Wmissing-prototypes -Wshadow,$(CFLAGS)) -std=c++17 -fno-exceptions -fno-rtti $(EMUFLAGS)

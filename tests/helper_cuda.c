@@ -442,10 +442,27 @@ int64_t op_reserve(struct cuda_op *op)
 }
 
 /* Both operations take turns with the same scratch. */
+static void plan_ref(struct cuda_ref *ref, const struct op_run *r, int slot)
+{
+	const struct op_buffer *b = &r->buf[slot];
+
+	if (b->base < 0)
+		b = &r->buf[b->n];
+	if (b->base > CUDA_NONE)
+		*ref = (struct cuda_ref){ b->base, b->elem == OP_BYTE ? 0 : b->elem, 0 };
+}
+
 static int64_t plan_scratch(struct op_run *r)
 {
 	int64_t scratch, first = 0, reserve;
 
+	for (int i = 0; i < CUDA_REFS; i++) { /* a plan hangs on the elements, and on what there is */
+		int before = r->before_slot[i] - 1;
+
+		plan_ref(&r->op.buf[i], r, i);
+		if (r->has_before && before >= 0)
+			plan_ref(&r->before.buf[i], r, before);
+	}
 	plan_one(&r->op, &scratch, &reserve);
 	if (r->has_before)
 		plan_one(&r->before, &first, &reserve);

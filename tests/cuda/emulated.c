@@ -320,9 +320,7 @@ static int64_t scratch_of(const struct cuda_op *op)
 
 	if (ours != CUDA_NOT_OURS)
 		return ours;
-	if (products[op->kind] || op->kind == CUDA_OP_RECURRENT || op->kind == CUDA_OP_RECURRENT_BACK)
-		return SCRATCH;
-	return -1;
+	return products[op->kind] ? SCRATCH : -1;
 }
 
 static int plan(struct cuda_card *card, const char *description, struct cuda_op *ops, int n, int64_t *scratch,
@@ -336,8 +334,7 @@ static int plan(struct cuda_card *card, const char *description, struct cuda_op 
 		    op->kind == CUDA_OP_CONV || op->kind == CUDA_OP_CONV_DATA || op->kind == CUDA_OP_CONV_WEIGHT;
 
 		scratch[i] = scratch_of(op);
-		reserve[i] =
-		    op->kind == CUDA_OP_RECURRENT || op->kind == CUDA_OP_RECURRENT_BACK ? emulated_reserve(op) : 0;
+		reserve[i] = cuda_reserve(op);
 		if (scratch[i] < 0)
 			return fail(e, CUDA_UNSUPPORTED, i, "%s: there is no kernel", op_names[op->kind]);
 		if (conv && op->u.conv.groups > 1)
@@ -403,10 +400,6 @@ static void exec_free(struct cuda_exec *x)
 static int library_op(const struct cuda_op *op, const struct launch *l)
 {
 	memset(emulated_at(l, &op->scratch), 0xff, SCRATCH); /* scratch that overlaps what lives would be seen */
-	if (op->kind == CUDA_OP_RECURRENT)
-		return emulated_recurrent(op, l);
-	if (op->kind == CUDA_OP_RECURRENT_BACK)
-		return emulated_recurrent_back(op, l);
 	products[op->kind](op, l);
 	return op->kind == CUDA_OP_CONV || op->kind == CUDA_OP_DENSE ? cuda_bias_act(op, l) : 0;
 }
@@ -417,15 +410,9 @@ static int run_op(struct cuda_exec *x, int i, struct cuda_error *e)
 	int64_t ours = cuda_scratch(op);
 	int rc;
 
-	if (ours == CUDA_NOT_OURS) {
-		if (library_op(op, &x->launch) < 0)
-			return fail(e, CUDA_FAILED, i, "%s: what the forward left for it was overwritten",
-				    op_names[op->kind]);
-		return 0;
-	}
 	if (ours > 0)
 		memset(emulated_at(&x->launch, &op->scratch), 0xff, (size_t)ours);
-	rc = cuda_launch(op, &x->launch);
+	rc = ours == CUDA_NOT_OURS ? library_op(op, &x->launch) : cuda_launch(op, &x->launch);
 	return rc ? fail(e, CUDA_FAILED, i, "%s: launch error %d", op_names[op->kind], rc) : 0;
 }
 

@@ -20,9 +20,4 @@ void emulated_dense(const struct cuda_op *op, const struct launch *l);
 void emulated_dense_data(const struct cuda_op *op, const struct launch *l);
 void emulated_dense_weight(const struct cuda_op *op, const struct launch *l);
 
-/* The reserve of the forward holds a pattern that the backward looks for: -1 if it is gone. */
-int64_t emulated_reserve(const struct cuda_op *op);
-int emulated_recurrent(const struct cuda_op *op, const struct launch *l);
-int emulated_recurrent_back(const struct cuda_op *op, const struct launch *l);
-
 #endif

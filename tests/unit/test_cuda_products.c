@@ -1,6 +1,7 @@
 /* tests/unit/test_cuda_products.c - what NVIDIA's libraries compute on a card, against the oracles of arch/layer_*.c:
- * convolutions, dense layers, recurrent layers. On the emulated plugin this is a test of the emulation; on the one that
- * NAB_CUDA_PLUGIN names, of how the libraries are called.
+ * convolutions, dense layers; and recurrent layers, which are our kernels. On the emulated plugin the first two are a
+ * test of the emulation and of the kernel for bias and ReLU; on the one that NAB_CUDA_PLUGIN names, of how the
+ * libraries are called.
  */
 #include <math.h>
 #include <setjmp.h>
@@ -227,7 +228,7 @@ static int place_of(const struct rnn *c, int k)
 	return c->bias ? k : k / 2 * 4 + k % 2;
 }
 
-static struct cuda_op_recurrent recurrent_of(const struct layer_case *c)
+static struct cuda_op_recurrent recurrent_of(const struct layer_case *c, bool training)
 {
 	const struct rnn *o = c->cfg;
 
@@ -242,12 +243,12 @@ static struct cuda_op_recurrent recurrent_of(const struct layer_case *c)
 					   .last = o->last,
 					   .relu = c->kind == LAYER_rnn && o->activation,
 					   .bias = o->bias,
-					   .training = 1 };
+					   .training = training };
 }
 
 static void give_layer(struct op_run *r, struct layer_case *c, int elem, const struct cuda_op_recurrent *op)
 {
-	double length[16];
+	double length[128];
 	struct cuda_op plan = { .kind = CUDA_OP_RECURRENT, .u.recurrent = *op };
 
 	op_give(r, X, elem, op->x, c->in[0]);
@@ -256,7 +257,8 @@ static void give_layer(struct op_run *r, struct layer_case *c, int elem, const s
 	if (c->length)
 		op_values(r, LENGTH, CUDA_I32, c->batch, length);
 	plan.buf[X].elem = elem;
-	op_flat(r, RESERVE, OP_BYTE, op_reserve(&plan));
+	if (op->training)
+		op_flat(r, RESERVE, OP_BYTE, op_reserve(&plan));
 	for (int k = 0; k < c->n_params; k++) {
 		int64_t n = param_count(&c->spec[k]);
 		double *rounded = op_values(r, PARAMS + place_of(c->cfg, k), elem, n, c->param[k]);
@@ -266,12 +268,12 @@ static void give_layer(struct op_run *r, struct layer_case *c, int elem, const s
 	}
 }
 
-static void recurrent_forward(struct layer_case *c, int elem)
+static void recurrent_forward(struct layer_case *c, int elem, bool training)
 {
 	struct op_run r;
 
 	op_begin(&r, CUDA_OP_RECURRENT, &rng);
-	r.op.u.recurrent = recurrent_of(c);
+	r.op.u.recurrent = recurrent_of(c, training);
 	give_layer(&r, c, elem, &r.op.u.recurrent);
 	for (int k = 0; k < c->n_out; k++)
 		op_result(&r, OUT + k, elem, op_dims_of(&c->out_shape[k], c->batch));
@@ -305,7 +307,7 @@ static void recurrent_backward(struct layer_case *c, int elem)
 	unsigned char *poison;
 
 	op_begin(&r, CUDA_OP_RECURRENT_BACK, &rng);
-	r.op.u.recurrent = recurrent_of(c);
+	r.op.u.recurrent = recurrent_of(c, true);
 	give_layer(&r, c, elem, &r.op.u.recurrent);
 	op_give(&r, DOUT, elem, r.op.u.recurrent.y, c->dout[0]);
 	op_give(&r, DSTATE, elem, op_dims_of(&c->out_shape[1], c->batch), c->dout[1]);
@@ -342,19 +344,50 @@ static void recurrent_backward(struct layer_case *c, int elem)
 	op_end(&r);
 }
 
+static const enum layer_kind recurrent_kinds[] = { LAYER_rnn, LAYER_gru, LAYER_lstm };
+
+static void recurrent(struct layer_case *c, int elem)
+{
+	recurrent_forward(c, elem, false);
+	recurrent_forward(c, elem, true);
+	recurrent_backward(c, elem);
+	case_free(c);
+}
+
 static void test_recurrent(void **state)
 {
-	static const enum layer_kind kinds[] = { LAYER_rnn, LAYER_gru, LAYER_lstm };
-
 	(void)state;
 	cuda_test_plugin();
 	for (int i = 0; i < CASES; i++) {
 		struct layer_case c;
 
-		case_new(&c, kinds[i % 3], &rng);
-		recurrent_forward(&c, i / 3 % 2);
-		recurrent_backward(&c, i / 3 % 2);
-		case_free(&c);
+		case_new(&c, recurrent_kinds[i % 3], &rng);
+		recurrent(&c, i / 3 % 2);
+	}
+}
+
+/* More than a tile of everything, several examples in a block, sums in several parts. */
+static void test_large_recurrent(void **state)
+{
+	static const struct rnn layers[] = {
+		{ .units = 40, .bidirectional = true, .bias = true },
+		{ .units = 5, .bidirectional = true, .merge = 1, .bias = true },
+		{ .units = 260, .last = 1, .bias = true },
+		{ .units = 66 },
+	};
+	static const int sizes[][3] = {
+		{ 67, 9, 60 }, { 3, 33, 40 }, { 10, 3, 9 }, { 130, 4, 9 }
+	}; /* channels, steps, batch */
+
+	(void)state;
+	cuda_test_plugin();
+	for (int i = 0; i < 12; i++) {
+		const int *size = sizes[i / 3];
+		struct layer_case c;
+
+		case_of(&c, recurrent_kinds[i % 3], &layers[i / 3], shape_sequence(size[0], size[1], i / 3 != 3),
+			size[2], &rng);
+		recurrent(&c, i / 3 % 2 ? CUDA_BF16 : CUDA_F32);
 	}
 }
 
@@ -364,6 +397,7 @@ int main(void)
 		cmocka_unit_test(test_conv),
 		cmocka_unit_test(test_dense),
 		cmocka_unit_test(test_recurrent),
+		cmocka_unit_test(test_large_recurrent),
 	};
 
 	rng_init(&rng, test_seed(), 79);

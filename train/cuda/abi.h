@@ -289,7 +289,7 @@ struct cuda_op_embed {
 struct cuda_op_recurrent {
 	struct cuda_dims x, y;
 	int32_t cell, units, bidirectional, merge, last, relu, bias, training;
-	int32_t math, engine; /* engine: set by plan() */
+	int32_t math, unused; /* sums are fp32 whatever math says */
 	int64_t grads[8];
 };
 

@@ -27,9 +27,9 @@ struct cuda_exec {
 static int plan_op(struct library *library, struct cuda_op *op, int64_t *scratch, int64_t *reserve,
 		   struct cuda_error *e)
 {
-	*reserve = 0;
+	*reserve = cuda_reserve(op);
 	if (library_runs(op->kind))
-		return library_plan(library, op, scratch, reserve, e);
+		return library_plan(library, op, scratch, e);
 	*scratch = cuda_scratch(op);
 	return *scratch < 0 ? card_fail(e, CUDA_UNSUPPORTED, "no kernel for operations of kind %d", op->kind) : 0;
 }

@@ -30,6 +30,9 @@ int cuda_launch(const struct cuda_op *op, const struct launch *l);
 /* Bytes of scratch that the operation takes (struct cuda_op's `scratch`), or CUDA_NOT_OURS. */
 int64_t cuda_scratch(const struct cuda_op *op);
 
+/* Bytes of what the backward needs of the forward (RECURRENT's buffer 5), 0 for all others. */
+int64_t cuda_reserve(const struct cuda_op *op);
+
 /* y = act(y + bias) in place, of CONV and DENSE whose plan is the bare product (library.h: library_leaves_bias). */
 int cuda_bias_act(const struct cuda_op *op, const struct launch *l);
 

@@ -380,9 +380,6 @@ out:
 
 int library_open(struct library **out, int device, struct cuda_error *e)
 {
-	/* cuDNN's recurrent layers call cuBLAS: one buffer of one size, or its choice of a kernel may differ from run
-	 * to run */
-	setenv("CUBLAS_WORKSPACE_CONFIG", ":4096:2", 0);
 	return library_new(out, device, NULL, e);
 }
 
@@ -438,11 +435,7 @@ void library_close(struct library *l)
 /* Where the number of an operation's plan stands: it is one more than its index, so that 0 means none. */
 static int32_t *engine_of(struct cuda_op *op)
 {
-	const struct nvidia_part *part = part_of(op->kind);
-
-	return part == &nvidia_conv    ? &op->u.conv.engine
-	       : part == &nvidia_dense ? &op->u.dense.engine
-				       : &op->u.recurrent.engine;
+	return part_of(op->kind) == &nvidia_conv ? &op->u.conv.engine : &op->u.dense.engine;
 }
 
 static struct plan *plan_of(struct library *l, const struct cuda_op *op)
@@ -539,7 +532,7 @@ static int plan_find(struct library *l, const char *key, const struct cuda_op *o
 	return l->n_plans++;
 }
 
-int library_plan(struct library *l, struct cuda_op *op, int64_t *scratch, int64_t *reserve, struct cuda_error *e)
+int library_plan(struct library *l, struct cuda_op *op, int64_t *scratch, struct cuda_error *e)
 {
 	const struct nvidia_part *part = part_of(op->kind);
 	char key[KEY];
@@ -553,7 +546,6 @@ int library_plan(struct library *l, struct cuda_op *op, int64_t *scratch, int64_
 	if (at >= 0) {
 		*engine_of(op) = at + 1;
 		*scratch = l->plan[at]->workspace;
-		*reserve = l->plan[at]->reserve;
 	}
 	pthread_mutex_unlock(&l->lock);
 	return at < 0 ? -1 : 0;

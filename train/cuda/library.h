@@ -1,11 +1,11 @@
-/* train/cuda/library.h - NVIDIA's libraries inside the plugin: cuDNN (convolutions, recurrent layers) and cuBLASLt
- * (dense layers). Both are opened with dlopen where they are found, never linked; plain C.
+/* train/cuda/library.h - NVIDIA's libraries inside the plugin: cuDNN (convolutions) and cuBLASLt (dense
+ * layers). Both are opened with dlopen where they are found, never linked; plain C.
  *
  * Order of calls: library_find() (for nab doctor; may be left out); library_open() once for a device, or
  * library_described() for one that is not here; library_plan() for every operation that library_runs() names, from any
  * thread; library_lane_open() for each stream; library_run() as often as wanted, also while the stream is captured, but
  * run each operation once before (the first run loads kernels). A plan's number stands in the operation (u.conv.engine,
- * u.dense.engine, u.recurrent.engine) and belongs to the struct library that made it.
+ * u.dense.engine) and belongs to the struct library that made it.
  *
  * Every plan is deterministic and precompiled. fp32 programs (CUDA_STRICT) never use TF32 or smaller numbers. Choices
  * are kept in a file (train/cuda/choices.h), so that they are made again in the same way, and quickly.
@@ -23,7 +23,7 @@
 struct library;      /* plans for one device */
 struct library_lane; /* handles for one stream */
 
-/* Whether an operation of this kind is done here, and by a library: CONV*, DENSE*, RECURRENT*. */
+/* Whether an operation of this kind is done here, and by a library: CONV*, DENSE*. */
 bool library_runs(enum cuda_op_kind kind);
 
 /* Looks for the libraries: fills "cudnn" and "cublaslt" with version and path, or with what is missing and where it was
@@ -40,10 +40,9 @@ void library_close(struct library *l);
  * text, made at the first call, owned by the process. description NULL: the one that was asked for last, or NULL. */
 struct library *library_described(const char *description, struct cuda_error *e);
 
-/* Chooses how op is computed: writes its engine and the bytes of scratch (op->scratch) and, for RECURRENT, of the
- * reserve (buffer 5; else 0). CUDA_UNSUPPORTED if the libraries cannot do it. Reads dims, elements and bases of buf,
- * not the offsets. */
-int library_plan(struct library *l, struct cuda_op *op, int64_t *scratch, int64_t *reserve, struct cuda_error *e);
+/* Chooses how op is computed: writes its engine and the bytes of scratch (op->scratch). CUDA_UNSUPPORTED if the
+ * libraries cannot do it. Reads dims, elements and bases of buf, not the offsets. */
+int library_plan(struct library *l, struct cuda_op *op, int64_t *scratch, struct cuda_error *e);
 
 /* After the last operation of a program was planned: writes what was newly chosen to the file of choices. */
 void library_planned(void);

@@ -1,4 +1,4 @@
-/* train/cuda/nvidia.h - what library.c, cudnn.c, cublaslt.c and recurrent.c share behind library.h: the libraries'
+/* train/cuda/nvidia.h - what library.c, cudnn.c and cublaslt.c share behind library.h: the libraries'
  * functions as they were found, and the plans.
  *
  * A plan is made once for each key (a text of everything that it depends on) and stays until its library is closed.
@@ -29,26 +29,7 @@
 	CALL(cudnnBackendFinalize)          \
 	CALL(cudnnBackendSetAttribute)      \
 	CALL(cudnnBackendGetAttribute)      \
-	CALL(cudnnBackendExecute)           \
-	CALL(cudnnCreateTensorDescriptor)   \
-	CALL(cudnnDestroyTensorDescriptor)  \
-	CALL(cudnnSetTensorNdDescriptor)    \
-	CALL(cudnnGetTensorNdDescriptor)    \
-	CALL(cudnnCreateDropoutDescriptor)  \
-	CALL(cudnnDestroyDropoutDescriptor) \
-	CALL(cudnnSetDropoutDescriptor)     \
-	CALL(cudnnCreateRNNDescriptor)      \
-	CALL(cudnnDestroyRNNDescriptor)     \
-	CALL(cudnnSetRNNDescriptor_v8)      \
-	CALL(cudnnCreateRNNDataDescriptor)  \
-	CALL(cudnnDestroyRNNDataDescriptor) \
-	CALL(cudnnSetRNNDataDescriptor)     \
-	CALL(cudnnGetRNNTempSpaceSizes)     \
-	CALL(cudnnGetRNNWeightSpaceSize)    \
-	CALL(cudnnGetRNNWeightParams)       \
-	CALL(cudnnRNNForward)               \
-	CALL(cudnnRNNBackwardData_v8)       \
-	CALL(cudnnRNNBackwardWeights_v8)
+	CALL(cudnnBackendExecute)
 
 #define CUBLASLT_CALLS(CALL)                       \
 	CALL(cublasLtGetVersion)                   \
@@ -76,12 +57,11 @@ struct plan {
 	char *key;
 	int32_t kind;     /* enum cuda_op_kind */
 	bool leaves_bias; /* library_leaves_bias() */
-	int64_t workspace, reserve;
+	int64_t workspace;
 	char words[320]; /* library_describe() */
 	pthread_mutex_t lock;
 	cudnnBackendDescriptor_t cudnn; /* CONV*: the execution plan */
 	struct product *product;        /* DENSE* */
-	struct recurrent *recurrent;    /* RECURRENT* */
 };
 
 struct library {
@@ -113,7 +93,7 @@ void *nvidia_at(const struct cuda_ref *ref, const uint64_t base[CUDA_BASES]);
 struct nvidia_part {
 	/* Everything that a plan depends on, as text without quotes. */
 	void (*key)(const struct cuda_op *op, char *buf, size_t size);
-	/* Fills a new plan: what is its own, leaves_bias, workspace, reserve, words. */
+	/* Fills a new plan: what is its own, leaves_bias, workspace, words. */
 	int (*make)(struct library *l, struct plan *p, const struct cuda_op *op, struct cuda_error *e);
 	/* The plan as JSON in one line, allocated, NULL if there is nothing to keep; and back, where words and
 	 * leaves_bias are set already. NULL: such plans are not kept. */
@@ -124,7 +104,7 @@ struct nvidia_part {
 	void (*release)(struct plan *p); /* also of a plan that could not be made */
 };
 
-extern const struct nvidia_part nvidia_conv, nvidia_dense, nvidia_recurrent;
+extern const struct nvidia_part nvidia_conv, nvidia_dense;
 
 /* cuDNN's description of a device (device -1: of the text), or -1 with e. */
 int nvidia_properties(cudnnBackendDescriptor_t *out, int device, const char *description, struct cuda_error *e);
