@@ -116,4 +116,12 @@ if NAB_CUDA_PLUGIN=$tmp/text.so ./nab train "$tmp/net.json" --data glyphs --set 
 else
 	not_ok "training on the processor goes on"
 fi
+NAB_CUDA_PLUGIN=$tmp/text.so ./nab train "$tmp/net.json" --data glyphs --backend cuda --epochs 1 --store "$tmp/none.db" >"$tmp/out" 2>&1
+rc=$?
+if [ $rc -eq 1 ] && [ ! -e "$tmp/none.db" ] && grep -q "$tmp/text.so" "$tmp/out"; then
+	ok "training on a card ends before anything is recorded"
+else
+	echo "status $rc" >>"$tmp/out"
+	not_ok "training on a card ends before anything is recorded"
+fi
 echo "1..$n"

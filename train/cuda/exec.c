@@ -195,8 +195,11 @@ int exec_new(struct cuda_exec **out, struct cuda_lane *lane, const struct cuda_o
 
 void exec_free(struct cuda_exec *x)
 {
+	struct cuda_error ignored;
+
 	if (!x)
 		return;
+	lane_wait(x->lane, &ignored); /* what it uses may be given to others next, also after a failure half-way */
 	cudaSetDevice(x->lane->card->device);
 	if (x->once)
 		cudaGraphExecDestroy(x->once);
