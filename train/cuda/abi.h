@@ -392,7 +392,7 @@ struct cuda_plugin {
 	 * copied. graph 0: operations are launched one by one (to compare, and to profile). */
 	int (*exec_new)(struct cuda_exec **out, struct cuda_lane *lane, const struct cuda_op *ops, int n,
 			const uint64_t base[CUDA_BASES], uint64_t control, int graph, struct cuda_error *e);
-	void (*exec_free)(struct cuda_exec *x);
+	void (*exec_free)(struct cuda_exec *x); /* waits for the lane */
 	/* Runs it `times` times, without waiting. */
 	int (*exec_run)(struct cuda_exec *x, int64_t times, struct cuda_error *e);
 	/* Runs it once, operation by operation, and says how long each took: seconds[n]. */

@@ -171,8 +171,9 @@ int memory_free(struct cuda_card *card, int64_t *bytes, struct cuda_error *e)
 	if (card_use(card, e) < 0 ||
 	    card_check(card, cudaMemGetInfo(&available, &total), "asking for free memory", e) < 0)
 		return -1;
-	if (card->pool) { /* what the pool keeps is free, too */
-		if (card_check(card, cudaMemPoolGetAttribute(card->pool, cudaMemPoolAttrReservedMemCurrent, &reserved),
+	if (card->pool) { /* what the pool keeps is free, too, once it has come back */
+		if (card_check(card, cudaStreamSynchronize(card->stream), "asking the memory pool", e) < 0 ||
+		    card_check(card, cudaMemPoolGetAttribute(card->pool, cudaMemPoolAttrReservedMemCurrent, &reserved),
 			       "asking the memory pool", e) < 0 ||
 		    card_check(card, cudaMemPoolGetAttribute(card->pool, cudaMemPoolAttrUsedMemCurrent, &used),
 			       "asking the memory pool", e) < 0)
