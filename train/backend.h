@@ -26,6 +26,7 @@ struct backend_conf {
 	int threads;        /* of one context; 1 is the default of a device slot */
 	int device;         /* cuda: index of the card among those that the process sees */
 	bool tune;          /* measure algorithm choices; else the fixed rule */
+	bool eager;         /* cuda: operations are launched one by one, not as a CUDA graph: to compare the two */
 	int64_t most_bytes; /* memory that one net may take; 0: no limit */
 };
 

@@ -419,7 +419,8 @@ static int make_exec(const struct net *n, struct cuda_program *p, int control, s
 	for (int i = 1; i < CUDA_BASES; i++)
 		base[i] = address(n, i);
 	base[CUDA_DATA] = n->lease.data ? n->lease.data->address : 0;
-	if (n->ctx->plugin->exec_new(out, n->ctx->lane, p->ops, p->n_ops, base, address(n, control), 1, &failure) < 0)
+	if (n->ctx->plugin->exec_new(out, n->ctx->lane, p->ops, p->n_ops, base, address(n, control),
+				     !n->ctx->conf.eager, &failure) < 0)
 		return failed(n, &failure, e);
 	return 0;
 }
