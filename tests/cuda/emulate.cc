@@ -133,10 +133,17 @@ static void pool_give(pool *p)
 	pthread_mutex_unlock(&lock);
 }
 
+/* A fiber's next thread may run on another thread of the process: where `now` lies must be found anew. */
+[[gnu::noinline]] static pool *here(void)
+{
+	asm volatile("" ::: "memory");
+	return now;
+}
+
 static void entry(void)
 {
 	for (;;) {
-		pool *p = now;
+		pool *p = here();
 
 		p->body(p->arg);
 		p->is[p->running] = ENDED;

@@ -143,7 +143,7 @@ struct cuda_op_gather {
 	struct cuda_dims x;
 	int32_t bytes; /* 1: uint8 examples, 0: floats (tokens: floats that hold whole numbers) */
 	int32_t n_augment;
-	int64_t data, label, target, length, train, mean, std; /* offsets in CUDA_DATA; -1: none */
+	int64_t data, label, target, length, train, mean, std; /* offsets from CUDA_DATA, also negative; -1: none */
 	uint32_t n_train;
 	uint32_t shuffle_key[2];
 	struct cuda_augment {

@@ -28,9 +28,10 @@ struct example {
 	struct view view;
 };
 
+/* An offset below 0 other than -1 is one: what belongs to the net may lie before the data set. */
 template <typename V> DEVICE V data_at(const struct gather_of &g, int64_t offset, int64_t i, V otherwise)
 {
-	return offset < 0 ? otherwise : ((const V *)(g.data + offset))[i];
+	return offset == -1 ? otherwise : ((const V *)(g.data + offset))[i];
 }
 
 /* By one thread. */
@@ -110,7 +111,7 @@ DEVICE float fetch(const struct example &e, const struct gather_of &g, int64_t p
 		return ((const float *)g.index)[(e.row * o.x.c + c) * places + place];
 	place = (e.row * places + place) * o.x.c + c;
 	v = o.bytes ? (float)((const uint8_t *)(g.data + o.data))[place] : ((const float *)(g.data + o.data))[place];
-	if (o.mean < 0)
+	if (o.mean == -1)
 		return v;
 	return __fdiv_rn(__fsub_rn(v, data_at(g, o.mean, c, 0.0f)), data_at(g, o.std, c, 1.0f));
 }
