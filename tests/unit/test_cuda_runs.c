@@ -153,7 +153,8 @@ static void test_curves(void **state)
 			trained(&cpu);
 			trained(&gpu);
 			compare_curves(&cpu, &gpu, rows[p].first, rows[p].all);
-			assert_true(gpu.curve[gpu.steps / PIECE - 1] < gpu.curve[0]);
+			if (gpu.steps == MOST_STEPS)
+				assert_true(gpu.curve[gpu.steps / PIECE - 1] < gpu.curve[0]);
 			weights_free(cpu.w);
 			weights_free(gpu.w);
 			arena_free(a);
