@@ -499,13 +499,47 @@ static void choices_are_kept(void **state)
 	mem_free(first);
 }
 
+/* Dense layers: the descriptions are sound for cuBLASLt; it names no algorithm without a card. */
+static void dense_layers(void **state)
+{
+	static const int sizes[][3] = { { 128, 3136, 256 },
+					{ 1, 8, 10 },
+					{ 512, 64, 1000 } }; /* examples, features, units */
+
+	(void)state;
+	NEED_PLUGIN();
+	for (int i = 0; i < 3 * PRECISIONS * 3 * 2; i++) {
+		const int *size = sizes[i % 3];
+		int elem = i / 3 % PRECISIONS == BF16 ? CUDA_BF16 : CUDA_F32, kind = CUDA_OP_DENSE + i / 9 % 3,
+		    relu = i / 27;
+		struct cuda_op op = { .kind = kind, .node = -1 };
+		int64_t scratch = -1, reserve = -1;
+		struct cuda_error e = { 0 };
+		char *device = description("h200"), *words;
+
+		op.u.dense.x = (struct cuda_dims){ size[0], 1, 1, size[1], cuda_pitch(size[1]) };
+		op.u.dense.y = (struct cuda_dims){ size[0], 1, 1, size[2], cuda_pitch(size[2]) };
+		op.u.dense.math = i / 3 % PRECISIONS == TF32 ? CUDA_TF32 : CUDA_STRICT;
+		op.u.dense.act = relu ? CUDA_ACT_RELU : CUDA_ACT_NONE;
+		for (int k = 0; k < (kind == CUDA_OP_DENSE ? 4 : 3); k++)
+			op.buf[k] = (struct cuda_ref){ CUDA_SLAB, elem, 0 };
+		if (p->plan(NULL, device, &op, 1, &scratch, &reserve, &e) < 0)
+			fail_msg("%s", e.text);
+		words = p->describe(NULL, &op, 1);
+		assert_non_null(strstr(words, "cuBLASLt"));
+		assert_null(strstr(words, "apart"));
+		assert_true(op.u.dense.engine > 0 && scratch >= 0 && scratch <= 4 << 20 && reserve == 0);
+		free(words);
+		mem_free(device);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(choices_are_kept),
-		cmocka_unit_test(spaces_on_an_h200),
-		cmocka_unit_test(spaces_on_an_a100),
-		cmocka_unit_test(random_shapes),
+		cmocka_unit_test(choices_are_kept),  cmocka_unit_test(spaces_on_an_h200),
+		cmocka_unit_test(spaces_on_an_a100), cmocka_unit_test(random_shapes),
+		cmocka_unit_test(dense_layers),
 	};
 
 	setenv("NAB_CACHE", "", 1); /* no choice of an earlier run */

@@ -23,6 +23,7 @@
 #include "engine/internal.h"
 #include "engine/message.h"
 #include "engine/study.h"
+#include "train/backend.h"
 
 /* ---- studies -------------------------------------------------------------------------------------------- */
 
@@ -137,6 +138,39 @@ static void mistakes_are_collected(void **state)
 	assert_true(d.errors >= 5); /* these three, and no name, no space */
 	diag_release(&d);
 	json_free(doc);
+	arena_free(a);
+}
+
+/* A study whose devices are cards is for them, and in bf16, unless it says otherwise. */
+static void cards_have_defaults(void **state)
+{
+	static const struct {
+		const char *devices, *backend, *precision, *said;
+	} cases[] = {
+		{ "[]", "cpu", "fp32", NULL },
+		{ "[\"cpu:0\"]", "cpu", "fp32", NULL },
+		{ "[\"cpu:0\", \"cuda:0\"]", "cuda", "bf16", NULL },
+		{ "[\"cuda:GPU-3f2a0000-0000-0000-0000-000000000000\"]", "cuda", "tf32", "\"tf32\"" },
+	};
+	struct arena *a = arena_new();
+
+	(void)state;
+	for (size_t i = 0; backend_find("cuda") && i < sizeof cases / sizeof *cases; i++) {
+		struct json *doc = parse(small);
+		struct diag d = { 0 };
+		struct study y;
+
+		json_drop(doc, "backend");
+		assert_int_equal(json_set_path(doc, "devices", cases[i].devices, NULL), 0);
+		if (cases[i].said)
+			assert_int_equal(json_set_path(doc, "train.precision", cases[i].said, NULL), 0);
+		if (read_study(&y, doc, a, &d) < 0)
+			fail_msg("%s: %s", d.items[0].where, d.items[0].msg);
+		assert_string_equal(y.backend, cases[i].backend);
+		assert_string_equal(json_string(json_get(y.doc, "backend")), cases[i].backend);
+		assert_string_equal(json_string(json_get(y.train, "precision")), cases[i].precision);
+		json_free(doc);
+	}
 	arena_free(a);
 }
 
@@ -450,6 +484,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(rendering_is_complete),
 		cmocka_unit_test(mistakes_are_collected),
+		cmocka_unit_test(cards_have_defaults),
 		cmocka_unit_test(what_may_change),
 		cmocka_unit_test(messages_arrive),
 		cmocka_unit_test(the_other_end_is_gone),
