@@ -214,25 +214,37 @@ static bool release_warp(pool *p, int first)
 	return any;
 }
 
-static bool release(pool *p)
+/* A warp goes as far as it can before the next one begins: what it does between two barriers happens at once, so that
+ * data which others have yet to read are seen to be overwritten. */
+static void run_warp(pool *p, int first)
 {
-	bool any = false;
+	int n = first + 32 < p->threads ? 32 : p->threads - first;
+
+	do
+		for (int i = 0; i < n; i++) {
+			int t = first + (backwards ? n - 1 - i : i);
+
+			if (p->is[t] == READY)
+				resume(p, t);
+		}
+	while (release_warp(p, first));
+}
+
+static bool release_block(pool *p)
+{
 	int waiting = 0;
 
-	for (int w = 0; w < p->threads; w += 32)
-		any |= release_warp(p, w);
 	for (int t = 0; t < p->threads; t++)
 		waiting += p->is[t] == WAITS_BLOCK;
-	if (waiting == p->live)
-		for (int t = 0; t < p->threads; t++)
-			if (p->is[t] == WAITS_BLOCK)
-				p->is[t] = READY, any = true;
-	return any;
+	for (int t = 0; waiting == p->live && t < p->threads; t++)
+		if (p->is[t] == WAITS_BLOCK)
+			p->is[t] = READY;
+	return waiting && waiting == p->live;
 }
 
 static void run_block(pool *p)
 {
-	int n = p->threads;
+	int n = p->threads, warps = (n + 31) / 32;
 
 	p->live = n;
 	p->n_poisoned = 0;
@@ -241,13 +253,9 @@ static void run_block(pool *p)
 		p->of[t] = NULL;
 	}
 	do
-		for (int i = 0; i < n; i++) {
-			int t = backwards ? n - 1 - i : i;
-
-			if (p->is[t] == READY)
-				resume(p, t);
-		}
-	while (p->live && release(p));
+		for (int w = 0; w < warps; w++)
+			run_warp(p, 32 * (backwards ? warps - 1 - w : w));
+	while (release_block(p));
 	if (p->live)
 		stop("some threads wait at a barrier that the others never reach");
 }

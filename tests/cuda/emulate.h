@@ -2,10 +2,10 @@
  * processor.
  *
  * Given with -include before a .cu file. Blocks run one after the other on the calling thread; the threads of a block
- * are fibers that run until they reach a barrier or a warp function. Several threads may launch at once. What a card
- * would not forgive ends the program with a message: a barrier that not all threads reach, a shuffle with threads that
- * have ended, a launch with too large a block or too much shared memory. Shared memory of SHARED() and SHARED_BYTES()
- * holds NaN before it is written.
+ * are fibers that run until they reach a barrier or a warp function, warp by warp. Several threads may launch at once.
+ * What a card would not forgive ends the program with a message: a barrier that not all threads reach, a shuffle with
+ * threads that have ended, a launch with too large a block or too much shared memory. Shared memory of SHARED() and
+ * SHARED_BYTES() holds NaN before it is written.
  *
  * emulate_order(1) makes the calling thread run blocks and threads from the last to the first from now on: a missing
  * barrier changes results.

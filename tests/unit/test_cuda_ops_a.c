@@ -160,7 +160,7 @@ static void test_softmax(void **state)
 		op_begin(&f, CUDA_OP_SOFTMAX, &rng);
 		x = op_tensor(&f, 0, elem, d);
 		for (int64_t i = 0; i < op_count(&d); i++)
-			x[i] = op_rounded(elem, x[i] * 20);
+			x[i] = i % d.pitch < d.c ? op_rounded(elem, x[i] * 20 + 200) : 0; /* exp() of it is no float */
 		want = ARENA_ARRAY(f.arena, double, op_count(&d));
 		for (int64_t at = 0; at < op_count(&d); at += d.pitch) {
 			double top = -INFINITY, sum = 0;
@@ -349,12 +349,43 @@ static void test_dropout(void **state)
 	}
 }
 
+/* To bf16: to the nearest, ties to even; what is too large becomes infinite. */
+static void test_bf16(void **state)
+{
+	static const struct {
+		float from;
+		double to;
+	} cases[] = { { 1.00390625f, 1 },
+		      { 1.01171875f, 1.015625 },
+		      { 0x1.010002p0f, 1.0078125 },
+		      { -1.00390625f, -1 },
+		      { 3.4e38f, (double)INFINITY },
+		      { 1e-40f, 0x1p-133 },
+		      { 3.3895314e38f, 3.3895314e38f },
+		      { 0.1f, 0.10009765625 } };
+
+	(void)state;
+	cuda_test_plugin();
+	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+		struct op_run r;
+
+		op_begin(&r, CUDA_OP_FILL, &rng);
+		op_result(&r, 0, CUDA_BF16, op_dims(1, 1, 1, 3));
+		r.op.u.map = (struct cuda_op_map){ .x = r.buf[0].dims, .value = cases[i].from };
+		op_run(&r);
+		if (op_got(&r, 0)[2] != cases[i].to)
+			fail_msg("%.9g becomes %.9g instead of %.9g", (double)cases[i].from, op_got(&r, 0)[2],
+				 cases[i].to);
+		op_end(&r);
+	}
+}
+
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_combine),       cmocka_unit_test(test_mask),    cmocka_unit_test(test_fill),
-		cmocka_unit_test(test_bias_gradient), cmocka_unit_test(test_softmax), cmocka_unit_test(test_activate),
-		cmocka_unit_test(test_dropout),
+		cmocka_unit_test(test_combine),  cmocka_unit_test(test_mask),          cmocka_unit_test(test_fill),
+		cmocka_unit_test(test_bf16),     cmocka_unit_test(test_bias_gradient), cmocka_unit_test(test_softmax),
+		cmocka_unit_test(test_activate), cmocka_unit_test(test_dropout),
 	};
 
 	rng_init(&rng, test_seed(), 77);
