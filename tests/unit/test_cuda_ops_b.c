@@ -368,6 +368,10 @@ static void test_batchnorm(void **state)
 		batchnorm(shape_vector(600), 5);
 		batchnorm(shape_sequence(pick(1, 12), 290, true), 20);
 	}
+	for (int i = 0; i < 3; i++) { /* tiles of channels and parts of rows; more parts than rows at a time */
+		batchnorm(shape_image(83, 28, 30), 4);
+		batchnorm(shape_image(61, 47, 48), 4);
+	}
 }
 
 /* A mean of ten thousand deviations: sums of squares would leave no digit of the variance. */

@@ -15,7 +15,9 @@ enum {
 	SLOTS = THREADS / WARP, /* of a block: each WARP channels wide */
 	CHUNK = 256,            /* weights of a channel in shared memory */
 	LINES = 4,              /* of a part, at least, where lines of y are cut */
-	MOST_BLOCKS = 1024
+	MOST_BLOCKS = 1024,
+	PAIRS = 3,     /* of taps, of a block */
+	FEW_BLOCKS = 8 /* each of which first loads the weights */
 };
 
 struct grouped { /* source -> target: x -> y, or (back) dy -> dx */
@@ -272,32 +274,46 @@ DEVICE void add_tap(float sum[8], const struct grouped_weight &g, const struct p
 			sum[k] += d[k] * (g.out_group == 1 ? in[k] : load(from + (first + k) / g.out_group));
 }
 
-/* A block sums two taps (blockIdx.y) of a tile of channels. */
+/* Taps 2 * pair and 2 * pair + 1 of all blocks together. */
+DEVICE void settle_taps(struct pair8 &m, const struct grouped_weight &g, const struct rows_place &p, int pair)
+{
+	float *scratch = g.scratch + pair * rows_floats(&g.rows);
+
+	if (!rows_total<false>(m, g.rows, p, scratch, g.tickets + pair * g.rows.tiles) || !p.on || p.slot > 0)
+		return;
+	for (int k = 0; k < 8 && 8 * p.vector + k < g.o.y.c; k++) {
+		put(g, (8LL * p.vector + k) * g.taps + 2 * pair, m.a[k]);
+		if (2 * pair + 1 < g.taps)
+			put(g, (8LL * p.vector + k) * g.taps + 2 * pair + 1, m.b[k]);
+	}
+}
+
+/* A block sums 2 * PAIRS taps (blockIdx.y says which) of a tile of channels. */
 template <typename T> __global__ void __launch_bounds__(ROWS_THREADS, 2) depthwise_weight(struct grouped_weight g)
 {
 	struct rows_place p = rows_place(g.rows);
-	int tap = 2 * (int)blockIdx.y;
-	float *scratch = g.scratch + blockIdx.y * rows_floats(&g.rows);
-	struct pair8 m;
+	int first = (int)blockIdx.y * PAIRS;
+	struct pair8 m[PAIRS];
 
-	pair8_zero(m);
-	m.n = 1;
+	for (int i = 0; i < PAIRS; i++) {
+		pair8_zero(m[i]);
+		m[i].n = 1;
+	}
 	for (int64_t row = p.first; p.on && row < p.last; row += g.rows.slots) {
 		struct place at = place_at(g.o.y, row);
 		float d[8];
 
 		load8(d, (const T *)g.dy + row * g.o.y.pitch + 8LL * p.vector);
-		add_tap<T>(m.a, g, at, d, tap, 8 * p.vector);
-		add_tap<T>(m.b, g, at, d, tap + 1, 8 * p.vector);
+		UNROLLED
+		for (int i = 0; i < PAIRS; i++) {
+			add_tap<T>(m[i].a, g, at, d, 2 * (first + i), 8 * p.vector);
+			add_tap<T>(m[i].b, g, at, d, 2 * (first + i) + 1, 8 * p.vector);
+		}
 	}
-	if (!rows_total<false>(m, g.rows, p, scratch, g.tickets + blockIdx.y * (unsigned)g.rows.tiles) || !p.on ||
-	    p.slot)
-		return;
-	for (int k = 0; k < 8 && 8 * p.vector + k < g.o.y.c; k++) {
-		put(g, (8LL * p.vector + k) * g.taps + tap, m.a[k]);
-		if (tap + 1 < g.taps)
-			put(g, (8LL * p.vector + k) * g.taps + tap + 1, m.b[k]);
-	}
+	UNROLLED
+	for (int i = 0; i < PAIRS; i++)
+		if (2 * (first + i) < g.taps)
+			settle_taps(m[i], g, p, first + i);
 }
 
 /* The first place at or after 0 whose tap k lies inside x, and how many have theirs inside. */
@@ -379,7 +395,7 @@ template <typename T, bool BACK> static int convolve(const struct grouped &g, co
 	int64_t total = (int64_t)g.t.n * g.t.h * g.t.w, tiles = ceil_div(g.t.pitch, WARP), blocks, per;
 
 	if (g.o.x.c == g.o.groups && shared <= MOST_SHARED)
-		return launch(depthwise<T, BACK>, picture_grid(l, &g.t), picture_block(&g.t), shared, l, g);
+		return launch(depthwise<T, BACK>, picture_grid(l, &g.t, FEW_BLOCKS), picture_block(&g.t), shared, l, g);
 	blocks = ceil_div(16LL * l->processors, tiles);
 	per = ceil_div(ceil_div(total, SLOTS * PLACES), blocks) * SLOTS * PLACES;
 	return launch(grouped<T, BACK>, dim3((unsigned)(tiles * ceil_div(total, per))), THREADS, 0, l, g, per);
@@ -418,7 +434,7 @@ static struct grouped_weight weight_of(const struct cuda_op_conv *o)
 	parts = parts < ceil_div(lines, LINES) ? parts : ceil_div(lines, LINES);
 	g.per = ceil_div(lines, parts);
 	g.parts = (int32_t)ceil_div(lines, g.per);
-	g.rows = rows_cut(lines * o->y.w, o->y.pitch, ceil_div(g.taps, 2));
+	g.rows = rows_cut(lines * o->y.w, o->y.pitch, ceil_div(g.taps, 2), PAIRS);
 	return g;
 }
 
@@ -434,7 +450,7 @@ int kernel_grouped_weight(const struct cuda_op *op, const struct launch *l)
 	g.elem = op->buf[2].elem;
 	g.scratch = at<float>(l, op->scratch);
 	g.tickets = l->control->ticket;
-	grid.y = (unsigned)ceil_div(g.taps, 2);
+	grid.y = (unsigned)ceil_div(g.taps, 2 * PAIRS);
 	if (g.in_group == 1)
 		BY_ELEM(op->buf[0].elem, rc = launch(depthwise_weight<T>, grid, ROWS_THREADS, 0, l, g));
 	else

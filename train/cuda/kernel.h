@@ -36,6 +36,13 @@ enum { WARP = 32 };
 	T *name = (T *)shared_bytes_
 #endif
 
+/* Before a loop whose index picks among registers. */
+#ifdef __CUDACC__
+#define UNROLLED _Pragma("unroll")
+#else
+#define UNROLLED
+#endif
+
 /* ---- elements ------------------------------------------------------------------------------------------- */
 
 struct alignas(2) bf16 {

@@ -9,7 +9,7 @@
 
 #include "train/cuda/kernel.h"
 
-enum { PICTURE_THREADS = 256 };
+enum { PICTURE_THREADS = 256, PICTURE_BLOCKS = 32 /* of a multiprocessor, at most: they take rows in turn */ };
 
 #define EACH_OF_PICTURE(d, row, place)                                                                               \
 	for (int64_t row = (int64_t)blockIdx.y * blockDim.y + threadIdx.y; row < (int64_t)(d).n * (d).h;             \
@@ -27,11 +27,11 @@ static inline dim3 picture_block(const struct cuda_dims *d)
 	return dim3(x, PICTURE_THREADS / x);
 }
 
-static inline dim3 picture_grid(const struct launch *l, const struct cuda_dims *d)
+static inline dim3 picture_grid(const struct launch *l, const struct cuda_dims *d, int blocks = PICTURE_BLOCKS)
 {
 	dim3 block = picture_block(d);
 	int64_t x = ceil_div((int64_t)d->w * d->pitch / 8, block.x), y = ceil_div((int64_t)d->n * d->h, block.y);
-	int64_t most = l->processors * 32LL;
+	int64_t most = (int64_t)l->processors * blocks;
 
 	x = x < most ? x : most;
 	most = ceil_div(most, x);

@@ -36,8 +36,9 @@ struct rows {
 	int32_t lanes, slots, tiles, parts, vectors;
 };
 
-/* For `copies` sums at once. Few rows take narrow tiles: more blocks, each of which sees all rows. */
-static inline struct rows rows_cut(int64_t rows, int64_t pitch, int64_t copies)
+/* For `copies` sums of every tile, `each` of them in one block. Few rows take narrow tiles: more blocks, each of which
+ * sees all rows. */
+static inline struct rows rows_cut(int64_t rows, int64_t pitch, int64_t copies, int64_t each = 1)
 {
 	struct rows r = { rows, rows, 2, 0, 0, 1, (int32_t)(pitch / 8) };
 
@@ -47,7 +48,8 @@ static inline struct rows rows_cut(int64_t rows, int64_t pitch, int64_t copies)
 	r.slots = ROWS_THREADS / r.lanes;
 	r.tiles = (int32_t)ceil_div(r.vectors, r.lanes);
 	if (rows > 2 * ROWS_EACH * r.slots && r.tiles * copies <= CUDA_TICKETS) {
-		int64_t want = ceil_div(rows, ROWS_EACH * r.slots), cap = ROWS_BLOCKS / (r.tiles * copies);
+		int64_t want = ceil_div(rows, ROWS_EACH * r.slots),
+			cap = ROWS_BLOCKS / (r.tiles * ceil_div(copies, each));
 
 		r.parts = (int32_t)(want < cap ? want : cap < 1 ? 1 : cap);
 	}
