@@ -9,7 +9,7 @@
 #include "tests/helper_layers.h"
 #include "train/backend.h"
 
-enum { BATCH = 4, CLASSES = 3 };
+enum { BATCH = 4, CLASSES = 3, TRAIN = 12 };
 
 extern const struct backend backend_ref;
 
@@ -23,6 +23,7 @@ struct side { /* one backend at work */
 struct trial {
 	struct arena *a;
 	struct dataset *data;
+	uint32_t train[TRAIN]; /* what is trained on: not all, not in order */
 	struct graph *g;
 	struct recipe r, own_r;
 	enum precision precision; /* of the tested one; the reference is exact */
