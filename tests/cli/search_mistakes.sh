@@ -11,10 +11,15 @@ t search study.json --set objective=speed
 t search study.json --set devices='["tpu:0"]'
 NAB_CUDA_PLUGIN=/nonexistent/backend_cuda.so
 export NAB_CUDA_PLUGIN
-t search study.json --set devices='["cuda:0","cpu:0"]' --set backend=cpu
+t search study.json --set backend=cuda --set devices='[]'
+t search study.json --set devices='["cuda:0"]'
+t search study.json --set devices='["cpu:0","cuda:0"]' --set backend=cpu
+t train "$root/configs/models/mlp.json" --devices cuda:0
+ls -- *.db *.db.files 2>/dev/null
 ls *.db 2>/dev/null
 unset NAB_CUDA_PLUGIN
 t search study.json --set devices='["cuda:0"]' --set backend=cpu
+t search study.json --set devices='["cpu:0"]' --set backend=cuda
 "$nab" search study.json --set devices='["cpu:9999"]' >/dev/null 2>&1
 echo "a slot beyond the cores: exit $?"
 rm -rf tiny.db*

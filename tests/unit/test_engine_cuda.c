@@ -134,7 +134,9 @@ static const char *uuid(struct site *p, int card)
 	return arena_strdup(p->a, found->device[card].uuid);
 }
 
-#define TINY(p, ...) study_of(p, "backend", "\"cuda\"", "devices", "[\"cuda:0\"]", __VA_ARGS__, NULL)
+#define TINY(p, ...)                                                                                    \
+	study_of(p, "backend", "\"cuda\"", "devices", "[\"cuda:0\"]", "dataset.options.n_train", "100", \
+		 "search.candidates", "5", __VA_ARGS__, NULL)
 
 static void faults_need_the_emulator(void)
 {
@@ -152,8 +154,8 @@ static void flights_do_not_matter(void **state)
 	const char *expect;
 
 	cuda_test_plugin();
-	expect = searched(p, TINY(p, "in_flight", "1", "search.candidates", "8"), "one", &one);
-	assert_string_equal(searched(p, TINY(p, "in_flight", "4", "search.candidates", "8"), "many", &many), expect);
+	expect = searched(p, TINY(p, "in_flight", "1"), "one", &one);
+	assert_string_equal(searched(p, TINY(p, "in_flight", "4"), "many", &many), expect);
 	assert_int_equal(one.most, 1);
 	assert_int_equal(many.most, LANES);
 }
@@ -181,9 +183,9 @@ static void cards_are_assigned(void **state)
 	if (cards(p) < 2)
 		SKIP_BECAUSE("there is one card only");
 	one = arena_printf(p->a, "[\"cuda:%s\"]", uuid(p, 1));
-	expect = undisturbed(p, TINY(p, "search.candidates", "12"), "first");
+	expect = undisturbed(p, TINY(p, "search.candidates", "8"), "first");
 	assert_string_equal(
-	    undisturbed(p, TINY(p, "search.candidates", "12", "devices", "[\"cuda:1\", \"cuda:0\"]"), "both"), expect);
+	    undisturbed(p, TINY(p, "search.candidates", "8", "devices", "[\"cuda:1\", \"cuda:0\"]"), "both"), expect);
 	n = items_of(p, "both", &items);
 	for (int i = 0; i < n; i++) {
 		first = first || strcmp(items[i].device, "cuda:0") == 0;
@@ -303,12 +305,12 @@ static int died(struct site *p, const char *name)
 static void lost_cards(void **state)
 {
 	struct site *p = *state;
-	const struct study *y = TINY(p, "search.candidates", "5", "train.epochs", "4", "in_flight", "4");
+	const struct study *y = TINY(p, "train.epochs", "4", "in_flight", "4");
 	const char *expect;
 
 	faults_need_the_emulator();
 	expect = undisturbed(p, y, "calm");
-	setenv("NAB_EMULATED_FAULT", "lost:after:70", 1);
+	setenv("NAB_EMULATED_FAULT", "lost:after:40", 1);
 	assert_string_equal(undisturbed(p, y, "lost"), expect);
 	unsetenv("NAB_EMULATED_FAULT");
 	assert_true(died(p, "lost") > 0);
@@ -377,9 +379,9 @@ static void too_large(void **state)
 	int n;
 
 	faults_need_the_emulator();
-	expect = undisturbed(p, TINY(p, "search.candidates", "6"), "calm");
+	expect = undisturbed(p, TINY(p, "in_flight", "1"), "calm");
 	setenv("NAB_EMULATED_MEMORY", "9000000", 1);
-	assert_string_equal(undisturbed(p, TINY(p, "search.candidates", "6", "in_flight", "6"), "small"), expect);
+	assert_string_equal(undisturbed(p, TINY(p, "in_flight", "5"), "small"), expect);
 	undisturbed(p, TINY(p, "search.candidates", "1", "baselines", big), "big");
 	unsetenv("NAB_EMULATED_MEMORY");
 	n = items_of(p, "big", &items);
