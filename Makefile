@@ -280,4 +280,4 @@ install: all
 clean:
 	rm -rf build nab backend_cuda.so
 
--include $(CUDAOBJ:.o=.d) $(WASMSRC:%.c=build/wasm/%.d) $(LIBSRC:%.c=$B/%.d) $(CLISRC:%.c=$B/%.d) $(UNIT:%.c=$B/%.d) $(LONG:%.c=$B/%.d) $(BENCH:%.c=$B/%.d) $(FUZZ:%.c=$B/%.d) $(EMUOBJ:%.o=%.d)
+-include $(CUDAOBJ:.o=.d) $(WASMSRC:%.c=build/wasm/%.d) $(LIBSRC:%.c=$B/%.d) $(CLISRC:%.c=$B/%.d) $(HELPERS:%.c=$B/%.d) $(UNIT:%.c=$B/%.d) $(LONG:%.c=$B/%.d) $(BENCH:%.c=$B/%.d) $(FUZZ:%.c=$B/%.d) $(EMUOBJ:%.o=%.d)

@@ -53,13 +53,25 @@ void engine_emit(struct engine *g, struct engine_event v)
 	g->conf->on_event(g->conf->arg, &v);
 }
 
+void engine_remember(struct engine *g, int64_t study, const char *kind, const char *text)
+{
+	struct store_event v = { .study = study, .kind = kind, .text = text };
+
+	store_event_add(g->store, &v, NULL);
+}
+
 void engine_note(struct engine *g, enum engine_event_kind kind, const char *fmt, ...)
 {
+	static const char *const names[] = {
+		[ENGINE_PAUSED] = "paused", [ENGINE_RESUMED] = "resumed", [ENGINE_NOTE] = "note"
+	};
 	char text[400];
 	va_list ap;
 
 	va_start(ap, fmt);
 	vsnprintf(text, sizeof text, fmt, ap);
 	va_end(ap);
+	if (names[kind])
+		engine_remember(g, 0, names[kind], text);
 	engine_emit(g, (struct engine_event){ .kind = kind, .slot = -1, .text = text, .score = (double)NAN });
 }

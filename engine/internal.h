@@ -153,6 +153,8 @@ struct engine {
 void engine_emit(struct engine *g, struct engine_event v);
 void engine_note(struct engine *g, enum engine_event_kind kind, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));
+/* Puts a line into the store's events (notes do so themselves), if there is room on the disk. study 0: of all. */
+void engine_remember(struct engine *g, int64_t study, const char *kind, const char *text);
 
 /* ---- rules.c: decisions, pure functions of what is in memory ---- */
 bool candidate_final(const struct candidate *c);

@@ -271,6 +271,7 @@ int work_open(struct work **out, struct engine *g, const struct study *y, const 
 {
 	struct work *w = mem_new(sizeof *w);
 	struct opening o = { .w = w, .asked = y, .kind = kind };
+	const char *text;
 
 	w->arena = arena_new();
 	w->proposals = arena_new();
@@ -280,10 +281,9 @@ int work_open(struct work **out, struct engine *g, const struct study *y, const 
 		work_free(w);
 		return -1;
 	}
-	engine_note(g, ENGINE_STARTED, "%s: %s", y->study,
-		    !o.resumed ? "a new study"
-		    : w->n     ? "resumed"
-			       : "taken up again");
+	text = !o.resumed ? "a new study" : w->n ? "resumed" : "taken up again";
+	engine_remember(g, w->id, "started", text);
+	engine_note(g, ENGINE_STARTED, "%s: %s", y->study, text);
 	*out = w;
 	return 0;
 }
@@ -1235,5 +1235,11 @@ int work_finish(struct engine *g, struct work *w, bool interrupted, struct err *
 		else if (w->search)
 			snprintf(w->stopped, sizeof w->stopped, "%d candidates", w->n_asked);
 	}
-	return engine_persist(g, finish_rows, &arg, e);
+	if (engine_persist(g, finish_rows, &arg, e) < 0)
+		return -1;
+	engine_remember(g, w->id, interrupted ? "interrupted" : "finished",
+			interrupted     ? "it can be resumed"
+			: w->stopped[0] ? w->stopped
+					: "all runs have ended");
+	return 0;
 }

@@ -326,7 +326,7 @@ int store_events(struct store *s, int64_t study, int most, struct store_event **
 {
 	sqlite3_stmt *st = db_query(s, e,
 				    "SELECT id,study,run,time,kind,text FROM (SELECT * FROM events"
-				    " WHERE ?1=0 OR study=?1 ORDER BY id DESC LIMIT ?2) ORDER BY id",
+				    " WHERE ?1=0 OR study=?1 OR study IS NULL ORDER BY id DESC LIMIT ?2) ORDER BY id",
 				    "in", study, most);
 	void *rows = NULL;
 	int rc = db_list(s, st, read_event, sizeof **out, &rows, n, a, e);

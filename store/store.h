@@ -347,7 +347,7 @@ struct store_event {
 };
 
 int store_event_add(struct store *s, const struct store_event *v, struct err *e); /* id and time are set here */
-/* The last `most` events (oldest first), of a study or (0) of all. */
+/* The last `most` events (oldest first), of a study (those of the whole store among them) or (0) of all. */
 int store_events(struct store *s, int64_t study, int most, struct store_event **out, int *n, struct arena *a,
 		 struct err *e);
 

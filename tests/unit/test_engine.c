@@ -92,6 +92,22 @@ static int search(struct site *p, const struct study *y, const char *store, stru
 			fail_msg("%s:%d: %s: %s", __FILE__, __LINE__, e_.where, e_.msg); \
 	} while (0)
 
+/* The store's events as "kind kind ...". */
+static const char *events_of(struct site *p, const char *path)
+{
+	const char *text = "";
+	struct store_event *v;
+	struct store *s;
+	int n;
+
+	assert_int_equal(store_open(&s, path, STORE_READ, NULL), 0);
+	assert_int_equal(store_events(s, 1, 100, &v, &n, p->a, NULL), 0);
+	for (int i = 0; i < n; i++)
+		text = arena_printf(p->a, "%s%s%s", text, i ? " " : "", v[i].kind);
+	store_close(s);
+	return text;
+}
+
 static void a_search_is_a_function(void **state)
 {
 	struct site *p = *state;
@@ -119,6 +135,8 @@ static void a_search_is_a_function(void **state)
 	SEARCH(study_of(p, NULL), cut, &rest);
 	assert_int_equal(first.results + rest.results, 6);
 	assert_string_equal(table_of(p, cut, "tiny"), expect);
+	assert_string_equal(events_of(p, p->path), "started finished");
+	assert_string_equal(events_of(p, cut), "started note interrupted started finished");
 
 	SEARCH(study_of(p, NULL), p->path, &again); /* nothing is left to do */
 	assert_int_equal(again.results, 0);
