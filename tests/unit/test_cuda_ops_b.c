@@ -548,6 +548,7 @@ static void test_pool(void **state)
 {
 	static const enum layer_kind kinds[] = { LAYER_maxpool2d, LAYER_avgpool2d, LAYER_maxpool1d, LAYER_avgpool1d };
 	struct pool2d wide = { .size = { { 17, 16 } }, .stride = { { 3, 2 } }, .padding = { .side = { 4, 3, 5, 2 } } };
+	struct pool2d bytes = { .size = { { 15, 17 } }, .stride = { { 2, 1 } }, .padding = { .side = { 7, 8, 7, 8 } } };
 	struct pool2d usual = { .size = { { 3, 3 } }, .stride = { { 2, 2 } }, .padding = { .side = { 1, 1, 1, 1 } } };
 	struct layer_case c;
 
@@ -558,8 +559,17 @@ static void test_pool(void **state)
 		pool(&c);
 		case_free(&c);
 	}
-	for (int i = 0; i < 4; i++) {
-		case_of(&c, kinds[i % 2], i < 2 ? &wide : &usual, shape_image(11, 21, 19), 3, &rng);
+	for (int i = 0; i < 6; i++) {
+		case_of(&c, kinds[i % 2], i < 2 ? &wide : i < 4 ? &bytes : &usual, shape_image(11, 21, 19), 3, &rng);
+		pool(&c);
+		case_free(&c);
+	}
+	for (int i = 0; i < 40; i++) {
+		struct pool1d open = {
+			.size = pick(1, 6), .stride = 1, .padding = { .same = 1 }, .count_pad = i / 2 % 2
+		};
+
+		case_of(&c, kinds[2 + i % 2], &open, shape_sequence(pick(1, 12), pick(1, 9), true), pick(1, 5), &rng);
 		pool(&c);
 		case_free(&c);
 	}
@@ -791,29 +801,43 @@ static void window(struct layer_case *c, enum cuda_op_kind forward, enum cuda_op
 	op_end(&r);
 }
 
+static void pad(struct layer_case *c)
+{
+	const struct zeropad2d *p = c->cfg;
+	struct cuda_op_window o = { .x = dims_of(c->in_shape, c->batch), .y = dims_of(c->out_shape, c->batch) };
+
+	for (int k = 0; k < 2; k++)
+		o.before[k] = p->padding.side[k], o.after[k] = p->padding.side[k + 2];
+	window(c, CUDA_OP_PAD, CUDA_OP_PAD_BACK, &o);
+}
+
+static void upsample(struct layer_case *c)
+{
+	const struct upsample2d *p = c->cfg;
+	struct cuda_op_window o = { .x = dims_of(c->in_shape, c->batch),
+				    .y = dims_of(c->out_shape, c->batch),
+				    .factor = { p->factor.v[0], p->factor.v[1] },
+				    .mode = p->mode };
+
+	window(c, CUDA_OP_UPSAMPLE, CUDA_OP_UPSAMPLE_BACK, &o);
+}
+
 static void test_window(void **state)
 {
+	struct zeropad2d one = { .padding = { .side = { 1, 0, 0, 1 } } };
+	struct layer_case c;
+
 	(void)state;
 	cuda_test_plugin();
+	case_of(&c, LAYER_zeropad2d, &one, shape_image(2, 9000, 1), 2, &rng); /* more rows than a grid has at once */
+	pad(&c);
+	case_free(&c);
 	for (int i = 0; i < 80; i++) {
-		struct layer_case c;
-		struct cuda_op_window o = { .mode = 0 };
-
 		case_new(&c, i % 2 ? LAYER_zeropad2d : LAYER_upsample2d, &rng);
-		o.x = dims_of(c.in_shape, c.batch);
-		o.y = dims_of(c.out_shape, c.batch);
-		if (i % 2) {
-			const struct zeropad2d *p = c.cfg;
-
-			for (int k = 0; k < 2; k++)
-				o.before[k] = p->padding.side[k], o.after[k] = p->padding.side[k + 2];
-			window(&c, CUDA_OP_PAD, CUDA_OP_PAD_BACK, &o);
-		} else {
-			const struct upsample2d *p = c.cfg;
-
-			o.factor[0] = p->factor.v[0], o.factor[1] = p->factor.v[1], o.mode = p->mode;
-			window(&c, CUDA_OP_UPSAMPLE, CUDA_OP_UPSAMPLE_BACK, &o);
-		}
+		if (i % 2)
+			pad(&c);
+		else
+			upsample(&c);
 		case_free(&c);
 	}
 }
