@@ -603,6 +603,7 @@ int library_run(struct library_lane *lane, const struct cuda_op *op, const uint6
 		struct cuda_error *e)
 {
 	struct plan *p = plan_of(lane->library, op);
+	size_t available, total;
 	int rc;
 
 	if (!p)
@@ -610,5 +611,7 @@ int library_run(struct library_lane *lane, const struct cuda_op *op, const uint6
 	pthread_mutex_lock(&p->lock);
 	rc = part_of(op->kind)->run(lane, p, op, base, e);
 	pthread_mutex_unlock(&p->lock);
+	if (rc < 0 && cudaMemGetInfo(&available, &total) != cudaSuccess)
+		e->status = CUDA_LOST; /* what asks for so little fails only without a context */
 	return rc;
 }

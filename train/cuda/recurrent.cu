@@ -18,7 +18,7 @@
 
 enum { THREADS = 256, TILE = 64, DEEP = 16, MOST_SPLITS = 16, ROWS_OF_SPLIT = 512, MOST_TOGETHER = 4 };
 enum { RNN, GRU, LSTM };
-enum { MOST_UNITS = (48 << 10) / 8 }; /* two floats each in shared memory */
+enum { MOST_UNITS = (48 << 10) / 12 }; /* three floats each in shared memory */
 
 struct layer {
 	int64_t N, T, C, P, H, G, D; /* examples, times, channels, pitch, units, gate rows, directions */
@@ -450,8 +450,14 @@ struct of_b { /* (row, gate) */
 	}
 };
 
-/* Steps of R examples of a direction, from the last to the first. Shared: gradients of h and c, [R][H] each. Beyond the
- * length the gradients of a and b are 0. */
+/* Of the sum over all gates that goes to a unit's state before, so that no thread of the block is idle. */
+static inline __host__ __device__ int64_t parts_of(const layer &y)
+{
+	return y.H < THREADS ? THREADS / y.H : 1;
+}
+
+/* Steps of R examples of a direction, from the last to the first. Shared: gradients of h and c, [R][H] each; parts of
+ * sums, [parts][H][R]. Beyond the length the gradients of a and b are 0. */
 template <typename T, int R>
 __global__ void steps_backward(const __grid_constant__ layer y, const __grid_constant__ gradients<T> d)
 {
@@ -461,7 +467,8 @@ __global__ void steps_backward(const __grid_constant__ layer y, const __grid_con
 	int64_t n0 = (int64_t)blockIdx.x * R, steps = lengths_of<R>(len, y, n0),
 		wide = ceil_div(y.D * y.H, CUDA_PITCH) * CUDA_PITCH;
 	const float *w = y.hh + dir * y.G * y.H;
-	float *ds = dh + R * y.H;
+	float *ds = dh + R * y.H, *part = ds + R * y.H;
+	int64_t parts = parts_of(y);
 	of_b b = { y.da, y.dbn, y.G, y.H };
 
 	for (int r = 0; r < R && n0 + r < y.N; r++) {
@@ -491,16 +498,21 @@ __global__ void steps_backward(const __grid_constant__ layer y, const __grid_con
 			dh[i] = cell_backward(y, row, before, j, dh[i], ds + i);
 		}
 		__syncthreads();
-		for (int64_t j = threadIdx.x; j < y.H; j += THREADS) {
+		for (int64_t at = threadIdx.x; at < parts * y.H; at += THREADS) {
+			int64_t j = at % y.H, first = at / y.H * y.G / parts, end = (at / y.H + 1) * y.G / parts;
 			float sum[R] = {};
 
-			for (int64_t i = 0; i < y.G; i++)
+			for (int64_t i = first; i < end; i++)
 				for (int r = 0; r < R; r++)
 					if (k < len[r])
 						sum[r] += w[i * y.H + j] * b(row_of(y, dir, n0 + r, k, len[r]), i);
 			for (int r = 0; r < R; r++)
-				dh[r * y.H + j] += sum[r];
+				part[at * R + r] = sum[r];
 		}
+		__syncthreads();
+		for (int64_t i = threadIdx.x; i < R * y.H; i += THREADS)
+			for (int64_t at = i % y.H; at < parts * y.H; at += y.H)
+				dh[i] += part[at * R + i / y.H];
 		__syncthreads();
 	}
 }
@@ -652,7 +664,7 @@ template <typename T> static int backward(const cuda_op *op, const struct launch
 	int together_ = together(&y, l), rc;
 	dim3 blocks((unsigned)ceil_div(y.N, together_), (unsigned)y.D);
 	dim3 tiles((unsigned)ceil_div(y.N * y.T, TILE), (unsigned)ceil_div(y.P, TILE));
-	size_t shared = 2 * sizeof(float) * (size_t)(together_ * y.H);
+	size_t shared = sizeof(float) * (size_t)(together_ * y.H * (2 + parts_of(y)));
 	gradients<T> d = { at<T>(l, op->buf[3]), at<T>(l, op->buf[4]), y.cell == LSTM ? at<T>(l, op->buf[15]) : NULL };
 
 	place(&y, at<float>(l, op->buf[5]), scratch);
