@@ -448,7 +448,7 @@ struct tensors { /* of a network that has a few */
 	int64_t first[8], count[8], total;
 	int elem[8];
 	bool decay[8], frozen[8];
-	struct cuda_chunk chunk[64];
+	struct cuda_chunk chunk[256];
 	int n_chunks;
 	float *grads; /* [total], as they lie in CUDA_GRADS; a bf16 gradient in the first half of its tensor */
 	double *g;    /* [total] their values */
@@ -457,6 +457,7 @@ struct tensors { /* of a network that has a few */
 static void tensors_new(struct tensors *t, struct arena *a, bool bf16)
 {
 	static const int64_t counts[] = { 1, 5000, 31, 2048, 2049, 8, 4096, 700 };
+	int64_t span = bf16 ? 61 : CUDA_CHUNK; /* small ones: more than there are blocks */
 
 	*t = (struct tensors){ .n = 8 };
 	for (int i = 0; i < t->n; i++) {
@@ -466,11 +467,11 @@ static void tensors_new(struct tensors *t, struct arena *a, bool bf16)
 		t->decay[i] = i % 3 != 2;
 		t->frozen[i] = i == 4;
 		t->total += (counts[i] + 63) / 64 * 64;
-		for (int64_t at = 0; at < counts[i] && !t->frozen[i]; at += CUDA_CHUNK)
+		for (int64_t at = 0; at < counts[i] && !t->frozen[i]; at += span)
 			t->chunk[t->n_chunks++] = (struct cuda_chunk){
 				.first = t->first[i] + at,
 				.grad = t->first[i] * 4 + at * (t->elem[i] == CUDA_BF16 ? 2 : 4),
-				.count = (int32_t)(counts[i] - at < CUDA_CHUNK ? counts[i] - at : CUDA_CHUNK),
+				.count = (int32_t)(counts[i] - at < span ? counts[i] - at : span),
 				.decay = t->decay[i],
 				.elem = t->elem[i],
 			};
