@@ -11,7 +11,6 @@
 #include <cmocka.h>
 
 #include "tests/helper_cuda.h"
-#include "tests/helper_skip.h"
 #include "train/backend_cuda_load.h"
 
 enum { GUARD = 1024, GUARD_BYTE = 0xb6 };
@@ -34,7 +33,13 @@ static void choose_emulated(void)
 	setenv("NAB_CUDA_PLUGIN", path, 1);
 }
 
-const struct cuda_plugin *cuda_test_plugin(void)
+static void skip_because(const char *test, const char *why)
+{
+	print_message("# skipped %s: %s\n", test, why); /* as helper_skip.h, for the test that asked */
+	skip();
+}
+
+const struct cuda_plugin *cuda_test_plugin_for(const char *test)
 {
 	static struct cuda_found found;
 	struct cuda_error bad;
@@ -43,12 +48,12 @@ const struct cuda_plugin *cuda_test_plugin(void)
 
 	choose_emulated();
 	if (access(getenv("NAB_CUDA_PLUGIN"), R_OK) != 0)
-		SKIP_BECAUSE("no emulated CUDA plugin was built: it needs a C++ compiler");
+		skip_because(test, "no emulated CUDA plugin was built: it needs a C++ compiler");
 	p = cuda_load(&e);
 	if (!p)
 		fail_msg("%s: %s", e.where, e.msg);
 	if (cuda_find(&found, &e) < 0)
-		SKIP_BECAUSE(e.msg);
+		skip_because(test, e.msg);
 	if (!card && p->card_open(&card, 0, &bad) < 0)
 		fail_msg("%s", bad.text);
 	if (!lane && p->lane_open(&lane, card, &bad) < 0)

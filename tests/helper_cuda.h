@@ -27,7 +27,8 @@
 #include "train/cuda/abi.h"
 
 /* Skips the running test, saying why, if there is no plugin or no device. */
-const struct cuda_plugin *cuda_test_plugin(void);
+#define cuda_test_plugin() cuda_test_plugin_for(__func__)
+const struct cuda_plugin *cuda_test_plugin_for(const char *test);
 bool cuda_test_emulated(void); /* the plugin is the emulated one */
 
 enum { OP_BYTE = CUDA_I32 + 1 }; /* elements of one byte: ref.elem is then 0 */
