@@ -21,7 +21,7 @@ static struct cuda_lane *lane;
 /* ---- the plugin ------------------------------------------------------------------------------------------ */
 
 /* The tests lie in B/tests/unit/, the emulated plugin in B/tests/cuda/. */
-static void choose_emulated(void)
+void cuda_test_choose(void)
 {
 	char path[2048] = "";
 	ssize_t n = readlink("/proc/self/exe", path, sizeof path - 64);
@@ -46,7 +46,7 @@ const struct cuda_plugin *cuda_test_plugin_for(const char *test)
 	struct err e = { 0 };
 	const struct cuda_plugin *p;
 
-	choose_emulated();
+	cuda_test_choose();
 	if (access(getenv("NAB_CUDA_PLUGIN"), R_OK) != 0)
 		skip_because(test, "no emulated CUDA plugin was built: it needs a C++ compiler");
 	p = cuda_load(&e);

@@ -29,6 +29,7 @@
 /* Skips the running test, saying why, if there is no plugin or no device. */
 #define cuda_test_plugin() cuda_test_plugin_for(__func__)
 const struct cuda_plugin *cuda_test_plugin_for(const char *test);
+void cuda_test_choose(void);   /* the same choice, without opening it */
 bool cuda_test_emulated(void); /* the plugin is the emulated one */
 
 enum { OP_BYTE = CUDA_I32 + 1 }; /* elements of one byte: ref.elem is then 0 */
