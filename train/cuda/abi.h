@@ -383,8 +383,7 @@ struct cuda_plugin {
 
 	/* Chooses an engine for every operation (writes u.conv.engine and the like) and says how many bytes of scratch
 	 * each takes: scratch[n]. card NULL: for the device described by JSON text `description` (cuDNN's device
-	 * properties), so that plans can be made without a card. reserve[n]: bytes of RECURRENT's buffer 5. cache: text
-	 * of known choices, or NULL. */
+	 * properties), so that plans can be made without a card. reserve[n]: bytes of RECURRENT's buffer 5. */
 	int (*plan)(struct cuda_card *card, const char *description, struct cuda_op *ops, int n, int64_t *scratch,
 		    int64_t *reserve, struct cuda_error *e);
 

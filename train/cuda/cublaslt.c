@@ -171,7 +171,7 @@ static int preferences(cublasLtMatmulPreference_t pref, struct cuda_error *e)
 	return 0;
 }
 
-/* The first algorithm that works: p->algo and *workspace. */
+/* The first algorithm that works: p->algo and *workspace. For a described device all is asked but the library. */
 static int choose(struct product *p, const struct library *l, int64_t *workspace, struct cuda_error *e)
 {
 	cublasLtMatmulHeuristicResult_t found[CANDIDATES];
@@ -180,7 +180,7 @@ static int choose(struct product *p, const struct library *l, int64_t *workspace
 
 	if (!rc)
 		rc = preferences(pref, e);
-	if (!rc)
+	if (!rc && l->lt)
 		rc = nvidia_cublaslt(nvidia_cublasLtMatmulAlgoGetHeuristic(l->lt, p->desc, p->a, p->b, p->d, p->d, pref,
 									   CANDIDATES, found, &n),
 				     "choosing an algorithm", e);
@@ -193,7 +193,9 @@ static int choose(struct product *p, const struct library *l, int64_t *workspace
 	}
 	if (pref)
 		nvidia_cublasLtMatmulPreferenceDestroy(pref);
-	if (!rc && !p->chosen)
+	if (!l->lt)
+		*workspace = most_bytes;
+	else if (!rc && !p->chosen)
 		rc = card_fail(e, CUDA_UNSUPPORTED, "cuBLASLt has no deterministic algorithm");
 	return rc;
 }
@@ -233,15 +235,14 @@ static int dense_make(struct library *l, struct plan *p, const struct cuda_op *o
 	struct cuda_error ignored = { 0 };
 	const cublasLtMatmulAlgo_t *algo;
 
-	if (!l->lt) {
-		p->workspace = most_bytes;
-		snprintf(p->words, sizeof p->words, "cuBLASLt, algorithm chosen on the card");
-		return 0;
-	}
 	if (!((has_bias(op) || has_relu(op)) && attempt(p, l, op, true, &ignored) == 0) &&
 	    attempt(p, l, op, false, e) < 0)
 		return -1;
 	algo = &p->product->algo;
+	if (!p->product->chosen) {
+		snprintf(p->words, sizeof p->words, "cuBLASLt, algorithm chosen on the card");
+		return 0;
+	}
 	snprintf(p->words, sizeof p->words, "cuBLASLt algorithm %u (tile %u, stages %u, split %u), %lld B",
 		 config(algo, CUBLASLT_ALGO_CONFIG_ID), config(algo, CUBLASLT_ALGO_CONFIG_TILE_ID),
 		 config(algo, CUBLASLT_ALGO_CONFIG_STAGES_ID), config(algo, CUBLASLT_ALGO_CONFIG_SPLITK_NUM),
@@ -255,7 +256,7 @@ static char *dense_save(const struct plan *p)
 	char json[64 + 16 * 8 + 8], *at = json;
 
 	static_assert(sizeof p->product->algo.data == 64, "an algorithm");
-	if (!p->product)
+	if (!p->product->chosen)
 		return NULL;
 	at += sprintf(at, "{\"workspace\":%lld,\"algorithm\":\"", (long long)p->workspace);
 	for (int i = 0; i < 8; i++)
