@@ -155,7 +155,7 @@ CUDAOBJ       := $(patsubst train/cuda/%,$B/cuda/%.o,$(sort $(wildcard train/cud
 CUDA_CFLAGS   := -std=c11 -D_GNU_SOURCE -I. -isystem $(CUDA_TOP)/include -isystem $(CUDNN_INCLUDE) $(OPT) -g $(WARN) $(if $(WERROR),-Werror) -fPIC \
                    -fvisibility=hidden -fstack-protector-strong -DCUDA_ARCHS='"$(CUDA_ARCHS:%=sm_%)"'
 NVCC_FLAGS    := -std=c++17 -O3 -I. -lineinfo $(foreach a,$(CUDA_ARCHS),-gencode arch=compute_$a$(comma)code=sm_$a) \
-                   -gencode arch=compute_$(lastword $(CUDA_ARCHS))$(comma)code=compute_$(lastword $(CUDA_ARCHS)) -Werror all-warnings -Xptxas -v \
+                   -gencode arch=compute_$(lastword $(CUDA_ARCHS))$(comma)code=compute_$(lastword $(CUDA_ARCHS)) -compress-mode=size -Werror all-warnings -Xptxas -v \
                    -Xcompiler -Wall$(comma)-Wextra$(comma)-fPIC$(comma)-fvisibility=hidden$(comma)-fno-exceptions$(comma)-fno-rtti$(comma)-fno-threadsafe-statics
 
 ifeq ($(CUDA),1)

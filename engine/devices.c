@@ -171,7 +171,7 @@ out:
 
 static bool replaced(const char *variable)
 {
-	static const char *const names[] = { "OMP_NUM_THREADS=", "CUDA_VISIBLE_DEVICES=", "CUDA_MODULE_LOADING=" };
+	static const char *const names[] = { "OMP_NUM_THREADS=", "CUDA_VISIBLE_DEVICES=" };
 
 	for (size_t i = 0; i < sizeof names / sizeof *names; i++)
 		if (strncmp(variable, names[i], strlen(names[i])) == 0)
@@ -179,8 +179,7 @@ static bool replaced(const char *variable)
 	return false;
 }
 
-/* A worker of a card sees this one alone, as number 0. Kernels are loaded at once: none may be in the midst of a
- * capture. */
+/* A worker of a card sees this one alone, as number 0. */
 static char **environment(struct engine *g, const struct device *d)
 {
 	char **env;
@@ -188,15 +187,13 @@ static char **environment(struct engine *g, const struct device *d)
 
 	while (environ[n])
 		n++;
-	env = mem_new((size_t)(n + 4) * sizeof *env);
+	env = mem_new((size_t)(n + 3) * sizeof *env);
 	for (int i = 0; i < n; i++)
 		if (!replaced(environ[i]))
 			env[k++] = environ[i];
 	env[k++] = arena_printf(g->arena, "OMP_NUM_THREADS=%d", g->threads);
-	if (d->kind == DEVICE_CUDA) {
+	if (d->kind == DEVICE_CUDA)
 		env[k++] = arena_printf(g->arena, "CUDA_VISIBLE_DEVICES=%s", d->visible);
-		env[k++] = arena_strdup(g->arena, "CUDA_MODULE_LOADING=EAGER");
-	}
 	env[k] = NULL;
 	return env;
 }
