@@ -120,10 +120,11 @@ int device_busy(const struct device *d)
 	return n;
 }
 
+/* Or one that was, and makes way for the next. */
 static bool holds_suspect(const struct device *d)
 {
 	for (int i = 0; i < d->n_slots; i++)
-		if (d->slots[i].job && d->slots[i].job->suspect)
+		if (d->slots[i].job && (d->slots[i].job->suspect || d->slots[i].cleared))
 			return true;
 	return false;
 }

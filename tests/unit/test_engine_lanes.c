@@ -266,6 +266,9 @@ static void suspects_run_alone(void **state)
 	assert_ptr_equal(take(&t, 0, 0), &t.j[3]); /* first, and alone */
 	assert_null(take(&t, 0, 1));
 	t.j[3].suspect = false; /* it is past the place */
+	t.slots[0].cleared = true;
+	assert_null(take(&t, 0, 1)); /* but it ends first: another suspect comes */
+	t.slots[0].cleared = false;
 	assert_ptr_equal(take(&t, 0, 1), &t.j[5]);
 }
 
