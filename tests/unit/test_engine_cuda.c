@@ -32,7 +32,7 @@ struct seen {
 	const char *store;
 	int busy, most; /* runs in flight: now, at most */
 	int kills;      /* so many times the worker is killed when all lanes are at work */
-	bool hide;      /* the card is not there any more for later workers */
+	bool hide;      /* the card is not there any more for later workers; the others linger until it is given up */
 	bool killed;
 	const char *note;  /* the last one */
 	char *environment; /* of a worker */
@@ -68,6 +68,8 @@ static void on_event(void *arg, const struct engine_event *v)
 				  arena_printf(a, "/proc/%d/environ", worker_of(seen, v->run)), 1 << 20, false, NULL);
 	}
 	seen->busy -= v->kind == ENGINE_RETRY || (v->kind == ENGINE_RESULT && v->slot >= 0);
+	if (v->kind == ENGINE_EPOCH && seen->hide && seen->killed && !(seen->note && strstr(seen->note, "without it")))
+		usleep(500000);
 	if (v->kind == ENGINE_EPOCH && seen->kills) {
 		seen->kills--;
 		seen->killed = true;
