@@ -260,7 +260,7 @@ bench: $(BENCHBIN) nab
 	$(Q)B=$B bench/run.sh
 
 # On a machine with a GPU; elsewhere they say SKIP and why. bench/gpu/run.sh lists the parts.
-gpu-check: all $(filter $B/tests/unit/test_cuda%,$(UNITBIN))
+gpu-check: all $(filter $B/tests/unit/test_cuda% %/test_train,$(UNITBIN))
 	$(Q)B=$B tests/gpu/check.sh
 
 gpu-bench: all
