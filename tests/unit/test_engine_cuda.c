@@ -321,6 +321,7 @@ static void lost_cards(void **state)
 static void useless_card(void **state)
 {
 	struct site *p = *state;
+	struct seen seen = { 0 };
 	struct engine_outcome out;
 	struct store_item *items;
 	struct err e;
@@ -328,7 +329,8 @@ static void useless_card(void **state)
 
 	faults_need_the_emulator();
 	setenv("NAB_EMULATED_FAULT", "lost:after:1", 1);
-	assert_int_equal(search(p, TINY(p, "search.candidates", "2"), "bad", &(struct seen){ 0 }, &out, &e), -1);
+	assert_int_equal(search(p, TINY(p, "search.candidates", "2"), "bad", &seen, &out, &e), -1);
+	mem_free(seen.environment);
 	unsetenv("NAB_EMULATED_FAULT");
 	assert_int_equal(e.code, ERR_LOST);
 	n = items_of(p, "bad", &items);
