@@ -51,6 +51,9 @@ struct pool1d { /* maxpool1d, avgpool1d; padding.side[1], [3]: before, after */
 	bool ceil, count_pad;
 };
 
+/* The window of a pooling layer of any of the four kinds; 1-D ones are 2-D ones of one row. */
+struct pool2d pool_as_2d(enum layer_kind kind, const void *cfg);
+
 struct batchnorm { /* weight, bias (if affine), running_mean, running_var; per channel over batch and positions */
 	double eps;
 	double momentum; /* share by which the running statistics move to the batch's: PyTorch's sense. The running

@@ -77,6 +77,11 @@ static struct pool2d widen(const struct pool1d *c)
 	return out;
 }
 
+struct pool2d pool_as_2d(enum layer_kind kind, const void *cfg)
+{
+	return kind == LAYER_maxpool1d || kind == LAYER_avgpool1d ? widen(cfg) : *(const struct pool2d *)cfg;
+}
+
 static int shape1d(const char *name, struct pool1d *c, const struct shape *in, struct shape *out, struct err *e)
 {
 	struct pool2d wide = widen(c);

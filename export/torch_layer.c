@@ -139,18 +139,6 @@ static bool pool_is_plain(const struct pool2d *c)
 	       2 * c->padding.side[1] <= c->size.v[1];
 }
 
-static struct pool2d as_2d(const struct pool1d *c)
-{
-	struct pool2d out = { .size = { { 1, c->size } },
-			      .stride = { { 1, c->stride } },
-			      .padding = c->padding,
-			      .ceil = c->ceil,
-			      .count_pad = c->count_pad };
-
-	out.padding.side[0] = out.padding.side[2] = 0;
-	return out;
-}
-
 /* How far the last window reaches beyond the input and its padding, which only ceil allows: rows, columns. */
 static void overhang(int over[2], const struct pool2d *c, const struct torch_node *t, bool one_d)
 {
@@ -234,7 +222,7 @@ static void maxpool2d_call(struct str *out, const struct torch_node *t, const ch
 
 static void maxpool1d_call(struct str *out, const struct torch_node *t, const char *self)
 {
-	struct pool2d c = as_2d(t->n->cfg);
+	struct pool2d c = pool_as_2d(t->n->kind, t->n->cfg);
 
 	(void)self;
 	max_pool(out, t, &c, true);
@@ -248,7 +236,7 @@ static void avgpool2d_call(struct str *out, const struct torch_node *t, const ch
 
 static void avgpool1d_call(struct str *out, const struct torch_node *t, const char *self)
 {
-	struct pool2d c = as_2d(t->n->cfg);
+	struct pool2d c = pool_as_2d(t->n->kind, t->n->cfg);
 
 	(void)self;
 	avg_pool(out, t, &c, true);
@@ -526,11 +514,9 @@ unsigned torch_needs(const struct graph *g, int node)
 	case FAMILY_RECURRENT:
 		return TORCH_RECURRENT;
 	case FAMILY_POOL:
-		if (n->kind == LAYER_avgpool2d)
-			return pool_is_plain(n->cfg) ? 0 : TORCH_AVGPOOL;
-		if (n->kind != LAYER_avgpool1d)
+		if (n->kind != LAYER_avgpool1d && n->kind != LAYER_avgpool2d)
 			return 0;
-		wide = as_2d(n->cfg);
+		wide = pool_as_2d(n->kind, n->cfg);
 		return pool_is_plain(&wide) ? 0 : TORCH_AVGPOOL;
 	case FAMILY_CONV:
 	case FAMILY_DENSE:

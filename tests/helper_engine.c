@@ -148,3 +148,17 @@ int train_items(struct site *p, const char *store, const struct study *y, const 
 		*e = bad;
 	return rc < 0 ? (int)bad.code : 0;
 }
+
+int worker_of(struct site *p, const char *store, int64_t run)
+{
+	struct store_attempt *all;
+	struct store *s;
+	struct err e = { 0 };
+	int n;
+
+	assert_int_equal(store_open(&s, store, STORE_READ, &e), 0);
+	assert_int_equal(store_attempts(s, run, &all, &n, p->a, &e), 0);
+	assert_true(n > 0);
+	store_close(s);
+	return all[n - 1].pid;
+}

@@ -37,6 +37,9 @@ struct graph *layers_of(struct site *p, const char *name, const char *layers);
 /* The trajectory of a study; the store is checked on the way. */
 char *table_of(struct site *p, const char *store, const char *study);
 
+/* Process of the worker that has a run of the store in hand. */
+int worker_of(struct site *p, const char *store, int64_t run);
+
 /* engine_train() that must succeed (0), or fail: then its error code, with *e. */
 int train_items(struct site *p, const char *store, const struct study *y, const char *kind,
 		const struct engine_item *items, int n, int64_t *runs, struct engine_outcome *out, struct err *e);

@@ -169,17 +169,12 @@ static int build_eval(struct net *n, struct err *e)
 /* oneDNN counts in 64 bits without checks: what is beyond any machine is sorted out before it is asked. */
 static int check_sizes(const struct net *n, struct err *e)
 {
-	static const int64_t most = (int64_t)1 << 44; /* floats */
+	int node = plan_too_large(n->g, n->cap);
 
-	for (int i = 0; i < n->g->n_nodes; i++) {
-		const struct node *node = n->g->nodes + i;
-
-		if (shape_count(node->out) < most / n->cap && node->params < most)
-			continue;
-		ERR(e, ERR_RUNTIME, node->id, "cpu: out of memory: the layer is too large for any machine");
-		return NET_OOM;
-	}
-	return 0;
+	if (node < 0)
+		return 0;
+	ERR(e, ERR_RUNTIME, n->g->nodes[node].id, "cpu: out of memory: the layer is too large for any machine");
+	return NET_OOM;
 }
 
 static int plan_net(struct net *n, struct err *e)

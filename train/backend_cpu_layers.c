@@ -263,26 +263,10 @@ static struct cpu_val *own_avg(struct cpu_build *b, int node, struct pool_saved 
 	return out;
 }
 
-static struct pool2d pool_of(const struct node *n)
-{
-	const struct pool1d *line = n->cfg;
-	struct pool2d c;
-
-	if (n->kind == LAYER_maxpool2d || n->kind == LAYER_avgpool2d)
-		return *(const struct pool2d *)n->cfg;
-	c = (struct pool2d){ .size = { { 1, line->size } },
-			     .stride = { { 1, line->stride } },
-			     .padding = line->padding,
-			     .ceil = line->ceil,
-			     .count_pad = line->count_pad };
-	c.padding.side[0] = c.padding.side[2] = 0;
-	return c;
-}
-
 static struct cpu_val *build_pool(struct cpu_build *b, int node)
 {
 	const struct node *n = b->g->nodes + node;
-	struct pool2d cfg = pool_of(n);
+	struct pool2d cfg = pool_as_2d(n->kind, n->cfg);
 	struct pool_saved *s = ARENA_NEW(b->a, struct pool_saved);
 	bool max = n->kind == LAYER_maxpool2d || n->kind == LAYER_maxpool1d, beyond = false;
 	struct cpu_val *in = cpu_shaped_input(b, node, 0);

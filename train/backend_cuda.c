@@ -169,17 +169,12 @@ static void cuda_net_free(struct net *n)
 /* What is beyond any card is sorted out before bytes are counted. */
 static int check_sizes(const struct net *n, struct err *e)
 {
-	static const int64_t most = (int64_t)1 << 44; /* numbers */
+	int node = plan_too_large(n->g, n->cap);
 
-	for (int i = 0; i < n->g->n_nodes; i++) {
-		const struct node *node = n->g->nodes + i;
-
-		if (shape_count(node->out) < most / n->cap && node->params < most)
-			continue;
-		ERR(e, ERR_RUNTIME, node->id, "cuda: out of memory: the layer is too large for any card");
-		return NET_OOM;
-	}
-	return 0;
+	if (node < 0)
+		return 0;
+	ERR(e, ERR_RUNTIME, n->g->nodes[node].id, "cuda: out of memory: the layer is too large for any card");
+	return NET_OOM;
 }
 
 static int build(struct net *n, bool training, struct err *e)

@@ -26,6 +26,16 @@ bool plan_trains(const struct graph *g, int node)
 	return false;
 }
 
+int plan_too_large(const struct graph *g, int batch)
+{
+	static const int64_t most = (int64_t)1 << 44;
+
+	for (int i = 0; i < g->n_nodes; i++)
+		if (shape_count(g->nodes[i].out) >= most / batch || g->nodes[i].params >= most)
+			return i;
+	return -1;
+}
+
 static void find_live(struct plan *p, const struct graph *g)
 {
 	int out = g->outputs[0].from.node;

@@ -41,6 +41,10 @@ bool plan_is_frozen(const struct graph *g, int node);
 /* Whether a node has parameters (its own or shared ones) that are trained. */
 bool plan_trains(const struct graph *g, int node);
 
+/* The first node whose batch of outputs, or whose parameters, no machine could hold (2^44 numbers), or -1: to be asked
+ * before anything counts bytes without checks. */
+int plan_too_large(const struct graph *g, int batch);
+
 struct plan_buffer {
 	int64_t bytes;   /* 0: takes no room */
 	int first, last; /* the steps from the first write to the last read, both included */

@@ -4,7 +4,6 @@
  *
  * Nothing here needs a driver or a card, but the plugin (nvcc when it was built) and cuDNN.
  */
-#include <dirent.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -242,32 +241,14 @@ static void try_model(const char *path)
 	diag_release(&d);
 }
 
-/* Calls `try` with every .json file of a folder. */
-static void each_file(const char *dir, void (*try)(const char *path))
-{
-	DIR *d = opendir(dir);
-	char path[300];
-
-	assert_non_null(d);
-	for (struct dirent *f; (f = readdir(d));) {
-		const char *dot = strrchr(f->d_name, '.');
-
-		if (!dot || strcmp(dot, ".json"))
-			continue;
-		snprintf(path, sizeof path, "%s/%s", dir, f->d_name);
-		try(path);
-	}
-	closedir(d);
-}
-
 static void collect(void)
 {
 	if (n_ops)
 		return;
 	arena = arena_new();
 	ops = mem_new(MOST * sizeof *ops);
-	each_file("configs/spaces", try_space);
-	each_file("configs/models", try_model);
+	assert_true(each_json("configs/spaces", try_space) > 0);
+	assert_true(each_json("configs/models", try_model) > 0);
 }
 
 /* ---- plans ------------------------------------------------------------------------------------------------ */

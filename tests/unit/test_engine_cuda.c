@@ -39,20 +39,6 @@ struct seen {
 	size_t environment_bytes;
 };
 
-static int worker_of(struct seen *seen, int64_t run)
-{
-	struct store_attempt *all;
-	struct store *s;
-	struct err e = { 0 };
-	int n;
-
-	assert_int_equal(store_open(&s, seen->store, STORE_READ, &e), 0);
-	assert_int_equal(store_attempts(s, run, &all, &n, seen->site->a, &e), 0);
-	assert_true(n > 0);
-	store_close(s);
-	return all[n - 1].pid;
-}
-
 static void on_event(void *arg, const struct engine_event *v)
 {
 	struct seen *seen = arg;
@@ -65,7 +51,8 @@ static void on_event(void *arg, const struct engine_event *v)
 		seen->most = seen->busy > seen->most ? seen->busy : seen->most;
 		if (!seen->environment)
 			file_read(&seen->environment, &seen->environment_bytes,
-				  arena_printf(a, "/proc/%d/environ", worker_of(seen, v->run)), 1 << 20, false, NULL);
+				  arena_printf(a, "/proc/%d/environ", worker_of(seen->site, seen->store, v->run)),
+				  1 << 20, false, NULL);
 	}
 	seen->busy -= v->kind == ENGINE_RETRY || (v->kind == ENGINE_RESULT && v->slot >= 0);
 	if (v->kind == ENGINE_EPOCH && seen->hide && seen->killed && !(seen->note && strstr(seen->note, "without it")))
@@ -75,7 +62,7 @@ static void on_event(void *arg, const struct engine_event *v)
 		seen->killed = true;
 		if (seen->hide)
 			setenv("NAB_EMULATED_DEVICES", "0", 1);
-		kill(worker_of(seen, v->run), SIGKILL);
+		kill(worker_of(seen->site, seen->store, v->run), SIGKILL);
 	}
 }
 

@@ -35,20 +35,6 @@ struct seen {
 	int stop_after; /* epochs until the search is interrupted; 0: never */
 };
 
-static int worker_of(struct seen *seen, int64_t run)
-{
-	struct store_attempt *all;
-	struct store *s;
-	struct err e = { 0 };
-	int n;
-
-	assert_int_equal(store_open(&s, seen->store, STORE_READ, &e), 0);
-	assert_int_equal(store_attempts(s, run, &all, &n, seen->site->a, &e), 0);
-	assert_true(n > 0);
-	store_close(s);
-	return all[n - 1].pid;
-}
-
 static void on_event(void *arg, const struct engine_event *v)
 {
 	struct seen *seen = arg;
@@ -65,7 +51,7 @@ static void on_event(void *arg, const struct engine_event *v)
 	if (v->kind == ENGINE_EPOCH && seen->kills && seen->busy == seen->lanes) {
 		seen->kills--;
 		seen->killed = true;
-		kill(worker_of(seen, v->run), seen->signal);
+		kill(worker_of(seen->site, seen->store, v->run), seen->signal);
 	}
 }
 
