@@ -60,7 +60,7 @@ static struct shared cudnn = { .name = "cudnn",
 			       .variable = "NAB_CUDNN",
 			       .packages = { "nvidia/cudnn/lib", NULL },
 			       .functions = cudnn_functions };
-static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER; /* guards the two, and `described` */
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER; /* of the two, and of making handles */
 
 struct paths { /* where to look, in this order; each is tried and remembered for the message */
 	char path[PATHS][PATH_MAX];
@@ -572,6 +572,17 @@ bool library_leaves_bias(struct library *l, const struct cuda_op *op)
 
 /* ---- running -------------------------------------------------------------------------------------------- */
 
+/* One at a time: cuDNN asks for the first handle of a process to be made alone. */
+static int handle_new(cudnnHandle_t *out, struct cuda_error *e)
+{
+	cudnnStatus_t rc;
+
+	pthread_mutex_lock(&lock);
+	rc = nvidia_cudnnCreate(out);
+	pthread_mutex_unlock(&lock);
+	return nvidia_cudnn(rc, "handle", e);
+}
+
 int library_lane_open(struct library_lane **out, struct library *l, cudaStream_t stream, struct cuda_error *e)
 {
 	struct library_lane *lane = calloc(1, sizeof *lane);
@@ -582,7 +593,7 @@ int library_lane_open(struct library_lane **out, struct library *l, cudaStream_t
 		return card_fail(e, CUDA_NO_MEMORY, "out of memory");
 	lane->library = l;
 	lane->stream = stream;
-	TRY(nvidia_cudnn(nvidia_cudnnCreate(&lane->cudnn), "handle", e));
+	TRY(handle_new(&lane->cudnn, e));
 	TRY(nvidia_cudnn(nvidia_cudnnSetStream(lane->cudnn, stream), "stream", e));
 	*out = lane;
 	lane = NULL;
