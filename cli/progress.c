@@ -12,6 +12,7 @@
 #include "base/str.h"
 #include "cli/run_log.h"
 #include "cli/terminal.h"
+#include "report/metric.h"
 
 enum { SLOTS = 256, PLAIN_EVERY_S = 30 };
 
@@ -21,6 +22,7 @@ struct slot {
 	int attempt, epoch, epochs;
 	int64_t step, steps;
 	double loss, accuracy;
+	const struct metric *metric; /* of the accuracy */
 };
 
 struct progress {
@@ -103,6 +105,7 @@ static void slot_line(const struct slot *s, struct str *t)
 	double part =
 	    s->epochs ? ((double)s->epoch + (s->steps ? (double)s->step / (double)s->steps : 0)) / s->epochs : 0;
 	int bar = (int)(20 * (part > 1 ? 1 : part));
+	char text[METRIC_TEXT];
 
 	str_add(t, "  ");
 	cell_text(t, s->device, 8, true);
@@ -117,7 +120,7 @@ static void slot_line(const struct slot *s, struct str *t)
 	if (!isnan(s->loss))
 		str_addf(t, "  loss %.4f", s->loss);
 	if (!isnan(s->accuracy))
-		str_addf(t, "  validation %.2f %%", 100 * s->accuracy);
+		str_addf(t, "  validation %s", metric_text(text, s->metric, s->accuracy));
 	if (s->attempt > 1)
 		str_addf(t, "  attempt %d", s->attempt);
 }
@@ -128,7 +131,7 @@ static void total_line(const struct progress *p, struct str *t)
 
 	str_addf(t, "  %lld of %lld runs", (long long)p->done, (long long)p->total);
 	if (!isnan(p->best))
-		str_addf(t, ", best %.2f %% (%s)", 100 * p->best, p->best_label);
+		str_addf(t, ", best score %.4f (%s)", p->best, p->best_label);
 	if (p->in_flight)
 		str_addf(t, ", %d in flight", p->in_flight);
 	str_addf(t, ", %s", progress_duration(spent, clock_mono() - p->started));
@@ -225,6 +228,7 @@ static void update_slot(struct progress *p, const struct engine_event *v)
 	} else if (v->kind == ENGINE_EPOCH && v->record) {
 		s->epoch = v->record->epoch;
 		s->accuracy = v->record->val_accuracy;
+		s->metric = metric_of_task(v->task);
 		s->step = 0;
 	} else if (v->kind == ENGINE_RESULT || v->kind == ENGINE_RETRY) {
 		s->busy = false;

@@ -220,7 +220,7 @@ int watch_read(struct watch *w, struct store *s, const char *study, struct arena
 	w->path = store_path(s);
 	w->finished = true;
 	store_holder(store_path(s), w->holder, sizeof w->holder);
-	if (pick_studies(w, s, study, a, e) < 0)
+	if (pick_studies(w, s, study, a, e) < 0 || metrics_read(&w->metrics, s, a, e) < 0)
 		return -1;
 	for (int i = 0; i < w->n_studies; i++)
 		if (read_study(w, &w->study[i], s, a, e) < 0)
@@ -291,11 +291,12 @@ static void study_line(struct screen *c, const struct watch_study *y)
 	end_line(c);
 }
 
-static void run_line(struct screen *c, const struct watch_run *r)
+static void run_line(struct screen *c, const struct watch *w, const struct watch_run *r)
 {
+	const struct metric *m = metric_of_study(&w->metrics, r->item->candidate.study);
 	double *loss = mem_new((size_t)(r->n + 1) * sizeof *loss);
 	int wide = c->look->width >= 130 ? 20 : 10, used = 0;
-	char left[32];
+	char left[32], accuracy[METRIC_TEXT];
 
 	str_add(&c->line, "  ");
 	text(c, r->device, 8);
@@ -311,7 +312,7 @@ static void run_line(struct screen *c, const struct watch_run *r)
 		str_addf(&c->line, "%*s %.4f", wide - used, "", loss[r->n - 1]);
 	}
 	if (r->n && !isnan(r->epoch[r->n - 1].val_accuracy))
-		str_addf(&c->line, "  validation %5.2f %%", 100 * r->epoch[r->n - 1].val_accuracy);
+		str_addf(&c->line, "  validation %7s", metric_text(accuracy, m, r->epoch[r->n - 1].val_accuracy));
 	if (!isnan(r->left))
 		str_addf(&c->line, "  %s left", progress_duration(left, r->left));
 	end_line(c);
@@ -329,16 +330,15 @@ static void queue_line(struct screen *c, const struct watch *w)
 	end_line(c);
 }
 
-static void best_line(struct screen *c, const struct store_item *it)
+static void best_line(struct screen *c, const struct watch *w, const struct store_item *it)
 {
-	char params[32];
+	const struct metric *m = metric_of_study(&w->metrics, it->candidate.study);
+	char params[32], accuracy[METRIC_TEXT];
 
 	str_addf(&c->line, "  %8.4f  ", it->result.score);
 	text(c, it->candidate.label, 24);
-	if (isnan(it->result.val_accuracy))
-		str_addf(&c->line, " %9s", "-");
-	else
-		str_addf(&c->line, " %7.2f %%", 100 * it->result.val_accuracy);
+	str_addf(&c->line, " %9s",
+		 isnan(it->result.val_accuracy) ? "-" : metric_text(accuracy, m, it->result.val_accuracy));
 	str_addf(&c->line, " %12s parameters  ", str_thousands(params, it->params));
 	text(c, it->summary, 0);
 	end_line(c);
@@ -373,7 +373,7 @@ static void best_lines(struct screen *c, const struct watch *w)
 {
 	heading(c, "best so far");
 	for (int i = 0; i < w->n_best; i++)
-		best_line(c, w->best[i]);
+		best_line(c, w, w->best[i]);
 	if (w->n_so_far < 3)
 		return;
 	str_add(&c->line, "  ");
@@ -393,7 +393,7 @@ void watch_frame(struct str *out, const struct watch *w, const struct look *look
 	if (w->n_runs)
 		heading(&c, w->holder[0] ? "running" : "was running");
 	for (int i = 0; i < w->n_runs; i++)
-		run_line(&c, &w->run[i]);
+		run_line(&c, w, &w->run[i]);
 	if (w->queued) {
 		heading(&c, "queued");
 		queue_line(&c, w);

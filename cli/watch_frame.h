@@ -3,6 +3,7 @@
 #ifndef NAB_CLI_WATCH_FRAME_H
 #define NAB_CLI_WATCH_FRAME_H
 
+#include "report/metric.h"
 #include "store/store.h"
 
 struct arena;
@@ -30,6 +31,7 @@ struct watch {
 	const char *path; /* of the store */
 	char holder[160]; /* "process 12 on host", "" if no coordinator is at work */
 	bool finished;    /* all studies are */
+	struct metrics metrics;
 	struct watch_study *study;
 	struct watch_run *run;
 	int n_studies, n_runs;

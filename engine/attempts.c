@@ -101,6 +101,7 @@ static struct engine_event event_of(enum engine_event_kind kind, const struct sl
 		.loss = s->loss,
 		.score = (double)NAN,
 		.state = STATE_RUNNING,
+		.task = t ? t->candidate->work->search_ctx.target.task : TASK_CLASSIFY,
 	};
 }
 

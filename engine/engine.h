@@ -53,6 +53,7 @@ struct engine_event {
 	enum run_state state;
 	double score;
 	bool cached;
+	enum task task; /* what the run's accuracy is of */
 	/* always: */
 	int64_t done, total; /* runs finished, and in all as far as is known */
 	double eta;          /* seconds until all are done, NAN: unknown */

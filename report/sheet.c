@@ -10,6 +10,7 @@
 #include "base/str.h"
 #include "report/canvas.h"
 #include "report/escape.h"
+#include "report/metric.h"
 #include "report/snac_label.h"
 #include "report/snac_layout.h"
 #include "report/snac_legend.h"
@@ -65,8 +66,19 @@ static double roomy(const char *text, const struct font *f)
 
 enum column { COL_ACCURACY, COL_ACCURACY_DELTA, COL_PARAMS, COL_PARAMS_DELTA, COL_MACS, COL_MACS_DELTA };
 
-static const char *const column_titles[COLUMNS] = { "val. accuracy", "difference",    "parameters",
-						    "difference",    "multiply-adds", "difference" };
+static const char *const column_titles[COLUMNS] = { NULL,         "difference",    "parameters",
+						    "difference", "multiply-adds", "difference" };
+
+/* Models of one sheet predict the same; if they do not, the first one gives the word. */
+static const struct metric *metric_of(const struct sheet *s)
+{
+	return metric_of_task(s->models[0].graph->outputs[0].task);
+}
+
+static const char *column_title(const struct sheet *s, int k)
+{
+	return column_titles[k] ? column_titles[k] : s->n && metric_of(s)->share ? "val. accuracy" : "val. R2";
+}
 
 static bool any_accuracy(const struct sheet *s)
 {
@@ -94,17 +106,16 @@ static void cell_text(const struct sheet *s, int i, int k, char out[40], int *be
 	const struct sheet_model *m = &s->models[i], *to = s->o->against >= 0 ? &s->models[s->o->against] : m;
 	int64_t v = k <= COL_PARAMS_DELTA ? m->params : m->macs, base = k <= COL_PARAMS_DELTA ? to->params : to->macs;
 	double accuracy = m->accuracy - to->accuracy;
-	char digits[32];
+	char digits[METRIC_TEXT];
 
 	*better = 0;
 	out[0] = 0;
 	if (k % 2 && m == to)
 		return;
 	if (k == COL_ACCURACY && !isnan(m->accuracy))
-		snprintf(out, 40, "%.2f %%", 100 * m->accuracy);
+		metric_text(out, metric_of(s), m->accuracy);
 	if (k == COL_ACCURACY_DELTA && !isnan(accuracy)) {
-		snprintf(digits, sizeof digits, "%.2f", fabs(100 * accuracy));
-		signed_text(out, accuracy, digits);
+		signed_text(out, accuracy, metric_number(digits, metric_of(s), fabs(accuracy)));
 		*better = accuracy > 0 ? 1 : accuracy < 0 ? -1 : 0;
 	}
 	if (k == COL_PARAMS || k == COL_MACS)
@@ -117,7 +128,7 @@ static void cell_text(const struct sheet *s, int i, int k, char out[40], int *be
 
 static double column_width(const struct sheet *s, int k)
 {
-	double w = roomy(column_titles[k], &head_font);
+	double w = roomy(column_title(s, k), &head_font);
 	char text[40];
 	int better;
 
@@ -168,10 +179,12 @@ static void paint_legend(struct sheet *s, double y)
 static const char *about(struct sheet *s)
 {
 	const struct sheet_model *m = &s->models[0];
-	char params[32], macs[32], shape[48], accuracy[40] = "";
+	char params[32], macs[32], shape[48], number[METRIC_TEXT];
+	const char *accuracy = isnan(m->accuracy)
+				   ? ""
+				   : arena_printf(canvas_arena(s->c), "%s validation %s, ",
+						  metric_text(number, metric_of(s), m->accuracy), metric_of(s)->name);
 
-	if (!isnan(m->accuracy))
-		snprintf(accuracy, sizeof accuracy, "%.2f %% validation accuracy, ", 100 * m->accuracy);
 	return arena_printf(canvas_arena(s->c), "%s%s parameters, %s multiply-adds, %d layers, input %s", accuracy,
 			    str_thousands(params, m->params), str_thousands(macs, m->macs), m->graph->n_nodes,
 			    shape_text(shape, &m->graph->inputs[0].shape));
@@ -232,7 +245,7 @@ static void draw_heads(struct sheet *s, const double *widths)
 	for (int k = 0; k < COLUMNS; k++)
 		if (has_column(s, k)) {
 			x += widths[k];
-			canvas_text(s->c, x, MARGIN + 8, head_font, column_titles[k]);
+			canvas_text(s->c, x, MARGIN + 8, head_font, column_title(s, k));
 		}
 	canvas_line(s->c, MARGIN, MARGIN + 15, s->width - MARGIN, MARGIN + 15, strong);
 }
@@ -307,6 +320,13 @@ struct columns {
 	int lines;
 };
 
+/* One digit less than elsewhere: there is little room. */
+static char *short_number(char out[40], const struct metric *m, double v)
+{
+	snprintf(out, 40, "%.*f", m->digits - 1, m->scale * v);
+	return out;
+}
+
 static void number_lines(const struct columns *k, int i, char text[3][40])
 {
 	const struct sheet_model *m = &k->s->models[i];
@@ -316,7 +336,7 @@ static void number_lines(const struct columns *k, int i, char text[3][40])
 	if (any_accuracy(k->s)) {
 		text[line][0] = 0;
 		if (!isnan(m->accuracy))
-			snprintf(text[line], 40, "%.1f", 100 * m->accuracy);
+			short_number(text[line], metric_of(k->s), m->accuracy);
 		line++;
 	}
 	snprintf(text[line++], 40, "%s", label_count(params, m->params));
@@ -428,10 +448,12 @@ static void draw_progress(const struct columns *k, double top, int first, int n)
 	struct font f = { 9, ANCHOR_END, false, false, INK_MUTED };
 	struct sheet *s = k->s;
 	double left = MARGIN + k->left, base = top + p.height;
+	const struct metric *m = metric_of(s);
+	char text[40];
 
 	find_range(&p);
-	canvas_textf(s->c, left - 8, top + 9, f, "%.1f %%", 100 * p.most);
-	canvas_textf(s->c, left - 8, base + 3, f, "%.1f %%", 100 * p.least);
+	canvas_textf(s->c, left - 8, top + 9, f, "%s%s", short_number(text, m, p.most), m->unit);
+	canvas_textf(s->c, left - 8, base + 3, f, "%s%s", short_number(text, m, p.least), m->unit);
 	canvas_line(s->c, left, base + 6, left + n * k->width, base + 6, rule);
 	if (paint_mean(&p, first, n)) {
 		f.ink = INK_LINE;
@@ -461,8 +483,8 @@ static void draw_column(const struct columns *k, int i, double base)
 
 static double draw_band(const struct columns *k, int first, double y)
 {
-	static const char *const titles[] = { "accuracy, %", "parameters", "multiply-adds" };
 	struct sheet *s = k->s;
+	const char *const titles[] = { metric_of(s)->axis, "parameters", "multiply-adds" };
 	int n = s->n - first < k->per_band ? s->n - first : k->per_band;
 	struct font f = head_font;
 	double highest = 0, base;
@@ -561,7 +583,7 @@ void sheet_lines(struct str *out, const struct sheet_model *models, int n, bool 
 	struct sheet s = { .models = models, .n = n };
 	bool accuracy = any_accuracy(&s);
 	int name = 5;
-	char params[32], macs[32];
+	char params[32], macs[32], number[METRIC_TEXT];
 
 	for (int i = 0; i < n; i++) {
 		int w = models[i].name ? (int)strlen(models[i].name) : 0;
@@ -570,7 +592,11 @@ void sheet_lines(struct str *out, const struct sheet_model *models, int n, bool 
 	}
 	name = name < 28 ? name : 28;
 	add_cell(out, "model", name);
-	str_addf(out, "%s %12s %14s  layers\n", accuracy ? "  val acc" : "", "parameters", "multiply-adds");
+	str_addf(out, "%s %12s %14s  layers\n",
+		 !accuracy              ? ""
+		 : metric_of(&s)->share ? "  val acc"
+					: "   val R2",
+		 "parameters", "multiply-adds");
 	for (int i = 0; i < n; i++) {
 		int rest = columns - name - (accuracy ? 9 : 0) - 30;
 
@@ -578,7 +604,8 @@ void sheet_lines(struct str *out, const struct sheet_model *models, int n, bool 
 		if (accuracy && isnan(models[i].accuracy))
 			str_addf(out, " %8s", "-");
 		else if (accuracy)
-			str_addf(out, " %7.2f%%", 100 * models[i].accuracy);
+			str_addf(out, metric_of(&s)->share ? " %7s%%" : " %8s",
+				 metric_number(number, metric_of(&s), models[i].accuracy));
 		str_addf(out, " %12s %14s  ", str_thousands(params, models[i].params),
 			 str_thousands(macs, models[i].macs));
 		snac_line(out, models[i].graph, colour, columns > 0 && rest > 20 ? rest : 0);

@@ -128,7 +128,7 @@ static void number_notes(struct pair *p)
 
 static void place_columns(struct pair *p)
 {
-	const struct metric *m = &p->row[0].m;
+	const struct snac_measures *m = &p->row[0].m;
 	int inputs = p->d->a->n_inputs > p->d->b->n_inputs ? p->d->a->n_inputs : p->d->b->n_inputs;
 	double u = 1.5 + inputs * (m->input + m->gap);
 

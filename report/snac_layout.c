@@ -9,7 +9,7 @@
 
 #define EDGE 1.5 /* room for half a line at the ends */
 
-const struct metric snac_metrics[SNAC_SIZE_COUNT] = {
+const struct snac_measures snac_measures[SNAC_SIZE_COUNT] = {
 	[SNAC_SMALL] = { .chip = 8,
 			 .upright = 6,
 			 .input = 3,
@@ -64,7 +64,7 @@ double snac_largest(const struct graph *g)
 	return most;
 }
 
-double layout_params(const struct metric *m, int64_t params)
+double layout_params(const struct snac_measures *m, int64_t params)
 {
 	return params > 0 ? fmax(m->decade * log10((double)params), 0.4 * m->decade) : 0;
 }
@@ -200,7 +200,7 @@ void layout_across(struct layout *l)
 	}
 	l->bars = layout_params(&l->m, params);
 	if (l->p.tracks > 12)
-		l->m.track = fmax(12 * snac_metrics[l->style->size].track / l->p.tracks, 0.25);
+		l->m.track = fmax(12 * snac_measures[l->style->size].track / l->p.tracks, 0.25);
 	l->top = l->tallest / 2 + l->p.levels * l->m.pad;
 	l->before = l->top + (l->p.tracks ? 2 + l->p.tracks * l->m.track : 0) + EDGE;
 	l->after = layout_under(l) + l->p.levels * l->m.pad + l->rows * l->names + EDGE;
@@ -208,7 +208,7 @@ void layout_across(struct layout *l)
 
 void layout_begin(struct layout *l, const struct graph *g, const struct snac_style *style)
 {
-	*l = (struct layout){ .style = style, .m = snac_metrics[style->size] };
+	*l = (struct layout){ .style = style, .m = snac_measures[style->size] };
 	l->largest = style->largest > 0 ? style->largest : snac_largest(g);
 	plan_graph(&l->p, g, style->unfold);
 	place_chips(l);

@@ -13,7 +13,7 @@
 #include "report/snac.h"
 #include "report/snac_plan.h"
 
-struct metric {               /* of a size of chart, in pixels */
+struct snac_measures {        /* of a size of chart, in pixels */
 	double chip, upright; /* length of a chip: in a row, in a column */
 	double input, gap;
 	double low;             /* size across of a chip with 16 elements; the highest is twice that */
@@ -28,7 +28,7 @@ struct metric {               /* of a size of chart, in pixels */
 
 struct layout {
 	struct plan p;
-	struct metric m;
+	struct snac_measures m;
 	const struct snac_style *style;
 	struct canvas *c; /* while painting */
 	double x, y;      /* where u = v = 0 is */
@@ -67,7 +67,7 @@ struct item *layout_rect(const struct layout *l, double u0, double v0, double u1
 void layout_text(const struct layout *l, double u, double v, struct font font, const char *text);
 
 /* Pixels of the bar of so many parameters. */
-double layout_params(const struct metric *m, int64_t params);
-extern const struct metric snac_metrics[SNAC_SIZE_COUNT];
+double layout_params(const struct snac_measures *m, int64_t params);
+extern const struct snac_measures snac_measures[SNAC_SIZE_COUNT];
 
 #endif

@@ -42,3 +42,9 @@ t report --quiet
 head -1 report/leaderboard.csv | cut -d, -f8-12
 grep -m 2 '|' report/leaderboard.md | bare
 grep -oE 'validation, last epoch[^<]*|"metric":\{[^}]*\}|<div class="k">best validation [^<]*|validation accuracy|accuracy %' report/index.html | sort | uniq -c | sed -E 's/^ +//'
+"$nab" draw --all --to text | sed -n 1,2p | cut -c 1-22 | bare
+"$nab" draw --all -o all.svg --quiet
+"$nab" draw --all --vertical -o upright.svg --quiet
+"$nab" draw slope-0 -o one.svg --quiet
+cat all.svg upright.svg one.svg | grep -oE 'val\. (R2|accuracy)|(-?[0-9.]+( %)? validation )?(R2|accuracy)\b[^<]{0,3}|>-?[0-9]+\.[0-9]+( %)?<' | bare | sort -u
+"$nab" watch --once | sed -n '/best so far/{n;p}' | sed -E 's/[0-9]\.[0-9]{4}/L/g' | cut -c 1-48 | bare
