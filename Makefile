@@ -7,6 +7,7 @@
 #   make check-long check-exports fuzz bench golden install clean
 #   make CUDA=0, CUDA=1       without the CUDA plugin; with it, or an error. By default it is built where nvcc is
 #   make gpu-check, make gpu-bench PART=1 .. 6    on a machine with a GPU
+#   make bundle               all of it in one file, build/nab-bundle.tar.xz, for a machine on which it cannot be built
 #   V=1 shows the commands
 
 .DELETE_ON_ERROR:
@@ -43,7 +44,7 @@ override LDFLAGS += -rdynamic $(if $(SAN),-fsanitize=$(SAN))
 LIBS    := -lcjson -lxxhash -lsqlite3 -ldnnl -lpng -lz -llapacke -lopenblas -lm -ldl -lpthread -fopenmp
 
 .PHONY: all check check-unit check-cli check-headers check-layers check-exports check-long check-fault demo docs bench fuzz golden \
-        gpu-check gpu-bench install clean deps FORCE
+        gpu-check gpu-bench bundle bundle-folder install clean deps FORCE
 
 all: nab
 
@@ -263,11 +264,33 @@ bench: $(BENCHBIN) nab
 # built, what was built elsewhere and brought along is run as it is.
 GPU_NEEDS := $(if $(CUDA_WITHOUT),$(if $(wildcard nab),,all),all)
 
-gpu-check: $(GPU_NEEDS) $(if $(CUDA_WITHOUT),,$(filter $B/tests/unit/test_cuda% %/test_train,$(UNITBIN)))
+GPU_TESTS := $(filter $B/tests/unit/test_cuda% %/test_train,$(UNITBIN))
+
+gpu-check: $(GPU_NEEDS) $(if $(CUDA_WITHOUT),,$(GPU_TESTS))
 	$(Q)B=$B tests/gpu/check.sh
 
 gpu-bench: $(GPU_NEEDS)
 	$(Q)bench/gpu/run.sh $(or $(PART),1)
+
+# nab and its checks for a machine on which they cannot be built, with all libraries but glibc's and NVIDIA's. Programs are
+# linked anew, stripped, with the bundle's lib/ as their RPATH: unlike RUNPATH, it reaches what the libraries need themselves.
+BUNDLE  := build/bundle/nab-bundle
+BUNDLED := $B/bundle/nab $(GPU_TESTS:$B/tests/unit/%=$B/bundle/%)
+bundled = mkdir -p $(@D) && $(CC) $(LDFLAGS) -s -Wl,--disable-new-dtags,-rpath,'$$ORIGIN/$(1)/lib' -o $@
+
+$B/bundle/nab: nab
+	@echo "  LD    $@"
+	$(Q)$(call bundled,../..) $(CLIOBJ) $B/libnab.a $(LIBS)
+$B/bundle/test_%: $B/tests/unit/test_%
+	@echo "  LD    $@"
+	$(Q)$(call bundled,../../../..) $<.o $(HELPOBJ) $B/libnab.a $(LIBS) -lcmocka
+
+bundle-folder: $(BUNDLED) $(or $(PLUGIN),$B/no-plugin)
+	$(Q)B=$B tools/bundle.sh $(BUNDLE) $(notdir $(GPU_TESTS))
+
+bundle: bundle-folder
+	$(Q)XZ_OPT='-6 -T2' tar -C $(BUNDLE)/.. --sort=name --owner=0 --group=0 -cJf build/nab-bundle.tar.xz $(notdir $(BUNDLE))
+	@ls -sh build/nab-bundle.tar.xz
 
 demo:
 	$(Q)./tools/install-deps.sh build
