@@ -435,7 +435,7 @@ static void plan_one(struct cuda_op *op, int64_t *scratch, int64_t *reserve)
 	const struct cuda_plugin *p = cuda_test_plugin();
 	struct cuda_error bad;
 
-	MUST(p->plan(card, NULL, op, 1, scratch, reserve, &bad));
+	MUST(p->plan(card, NULL, op, 1, 0, scratch, reserve, &bad));
 }
 
 int64_t op_reserve(struct cuda_op *op)

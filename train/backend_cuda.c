@@ -234,8 +234,8 @@ static int plan_program(struct net *n, struct cuda_program *p, struct err *e)
 	int64_t *scratch = mem_new((size_t)(p->n_ops + 1) * sizeof *scratch);
 	int64_t *reserve = mem_new((size_t)(p->n_ops + 1) * sizeof *reserve);
 	struct cuda_error failure = { .op = -1 };
-	int rc =
-	    n->ctx->plugin->plan(cuda_common_card(n->ctx->common), NULL, p->ops, p->n_ops, scratch, reserve, &failure);
+	int rc = n->ctx->plugin->plan(cuda_common_card(n->ctx->common), NULL, p->ops, p->n_ops, n->ctx->conf.tune,
+				      scratch, reserve, &failure);
 
 	if (rc == 0) {
 		cuda_program_scratch(p, scratch, reserve);

@@ -323,11 +323,12 @@ static int64_t scratch_of(const struct cuda_op *op)
 	return products[op->kind] ? SCRATCH : -1;
 }
 
-static int plan(struct cuda_card *card, const char *description, struct cuda_op *ops, int n, int64_t *scratch,
+static int plan(struct cuda_card *card, const char *description, struct cuda_op *ops, int n, int tune, int64_t *scratch,
 		int64_t *reserve, struct cuda_error *e)
 {
 	(void)card;
 	(void)description;
+	(void)tune;
 	for (int i = 0; i < n; i++) {
 		const struct cuda_op *op = &ops[i];
 		bool conv =

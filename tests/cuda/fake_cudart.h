@@ -1,6 +1,6 @@
-/* tests/cuda/fake_cudart.h - a CUDA runtime without a card, for tests of train/cuda/card.c and exec.c: device memory is
- * host memory, and what is put into a stream is done only when somebody waits for it, so that a buffer that is reused
- * too early shows. Every call can be made to fail. Included once, as source.
+/* tests/cuda/fake_cudart.h - a CUDA runtime without a card, for tests of train/cuda/card.c, exec.c and measure.c:
+ * device memory is host memory, and what is put into a stream is done only when somebody waits for it, so that a buffer
+ * that is reused too early shows. Every call can be made to fail. Included once, as source.
  */
 #include <cuda_runtime_api.h>
 #include <stdbool.h>
@@ -13,6 +13,7 @@ struct task { /* what was put into a stream */
 	const void *from;
 	size_t n;
 	int value;
+	double ms; /* that an operation takes */
 };
 
 struct tasks {
@@ -27,6 +28,7 @@ struct CUstream_st {
 };
 struct CUevent_st {
 	bool done;
+	double at; /* when, in ms */
 };
 
 static struct fake {
@@ -40,6 +42,7 @@ static struct fake {
 	bool captures;    /* some stream is being captured */
 	bool broken;      /* something failed in the meantime: no graph comes of it */
 	struct tasks ran; /* operations, in the order in which they ran */
+	double clock;     /* ms that they took */
 	cudaError_t last;
 } fake;
 
@@ -53,7 +56,7 @@ static bool fails(void)
 	return true;
 }
 
-#define CALL()                             \
+#define MAY_FAIL()                         \
 	do {                               \
 		if (fails())               \
 			return fake.error; \
@@ -103,9 +106,11 @@ static void run_task(const struct task *t)
 		break;
 	case TASK_EVENT:
 		((struct CUevent_st *)t->to)->done = true;
+		((struct CUevent_st *)t->to)->at = fake.clock;
 		break;
 	case TASK_OP:
 		add_task(&fake.ran, *t);
+		fake.clock += t->ms;
 		break;
 	}
 }
@@ -152,14 +157,14 @@ cudaError_t cudaGetLastError(void)
 cudaError_t cudaSetDevice(int device)
 {
 	(void)device;
-	CALL();
+	MAY_FAIL();
 	return cudaSuccess;
 }
 
 cudaError_t cudaGetDeviceCount(int *n)
 {
 	*n = 1;
-	CALL();
+	MAY_FAIL();
 	return cudaSuccess;
 }
 
@@ -169,7 +174,7 @@ cudaError_t cudaDeviceGetAttribute(int *out, enum cudaDeviceAttr which, int devi
 	*out = which == cudaDevAttrComputeCapabilityMajor ? 9 : 0;
 	if (which == cudaDevAttrMemoryPoolsSupported)
 		*out = !fake.no_pool;
-	CALL();
+	MAY_FAIL();
 	return cudaSuccess;
 }
 
@@ -177,14 +182,14 @@ cudaError_t cudaDeviceGetDefaultMemPool(cudaMemPool_t *out, int device)
 {
 	(void)device;
 	*out = (cudaMemPool_t)&fake;
-	CALL();
+	MAY_FAIL();
 	return cudaSuccess;
 }
 
 cudaError_t cudaMemPoolSetAttribute(cudaMemPool_t pool, enum cudaMemPoolAttr which, void *value)
 {
 	(void)pool, (void)which, (void)value;
-	CALL();
+	MAY_FAIL();
 	return cudaSuccess;
 }
 
@@ -192,7 +197,7 @@ cudaError_t cudaMemPoolGetAttribute(cudaMemPool_t pool, enum cudaMemPoolAttr whi
 {
 	(void)pool;
 	*(uint64_t *)value = which == cudaMemPoolAttrReservedMemCurrent ? 300 : 100;
-	CALL();
+	MAY_FAIL();
 	return cudaSuccess;
 }
 
@@ -200,13 +205,13 @@ cudaError_t cudaMemGetInfo(size_t *available, size_t *total)
 {
 	*available = 1000;
 	*total = 2000;
-	CALL();
+	MAY_FAIL();
 	return cudaSuccess;
 }
 
 cudaError_t cudaMalloc(void **out, size_t n)
 {
-	CALL();
+	MAY_FAIL();
 	*out = thing(n);
 	return cudaSuccess;
 }
@@ -219,6 +224,12 @@ cudaError_t cudaMallocHost(void **out, size_t n)
 cudaError_t cudaMallocFromPoolAsync(void **out, size_t n, cudaMemPool_t pool, cudaStream_t s)
 {
 	(void)pool, (void)s;
+	return cudaMalloc(out, n);
+}
+
+cudaError_t cudaMallocAsync(void **out, size_t n, cudaStream_t s)
+{
+	(void)s;
 	return cudaMalloc(out, n);
 }
 
@@ -243,7 +254,7 @@ cudaError_t cudaStreamCreateWithFlags(cudaStream_t *out, unsigned flags)
 	int i = 0;
 
 	(void)flags;
-	CALL();
+	MAY_FAIL();
 	while (streams[i])
 		i++;
 	*out = streams[i] = thing(sizeof **out);
@@ -264,7 +275,7 @@ cudaError_t cudaStreamDestroy(cudaStream_t s)
 cudaError_t cudaStreamSynchronize(cudaStream_t s)
 {
 	(void)s;
-	CALL();
+	MAY_FAIL();
 	work(NULL);
 	return cudaSuccess;
 }
@@ -272,10 +283,15 @@ cudaError_t cudaStreamSynchronize(cudaStream_t s)
 cudaError_t cudaEventCreateWithFlags(cudaEvent_t *out, unsigned flags)
 {
 	(void)flags;
-	CALL();
+	MAY_FAIL();
 	*out = thing(sizeof **out);
 	(*out)->done = true;
 	return cudaSuccess;
+}
+
+cudaError_t cudaEventCreate(cudaEvent_t *out)
+{
+	return cudaEventCreateWithFlags(out, 0);
 }
 
 /* A stream may still have to record it: then nobody hears of that. */
@@ -292,7 +308,7 @@ cudaError_t cudaEventDestroy(cudaEvent_t e)
 
 cudaError_t cudaEventRecord(cudaEvent_t e, cudaStream_t s)
 {
-	CALL();
+	MAY_FAIL();
 	e->done = false;
 	put(s, (struct task){ .kind = TASK_EVENT, .to = e });
 	return cudaSuccess;
@@ -300,36 +316,36 @@ cudaError_t cudaEventRecord(cudaEvent_t e, cudaStream_t s)
 
 cudaError_t cudaEventSynchronize(cudaEvent_t e)
 {
-	CALL();
+	MAY_FAIL();
 	work(e);
 	return cudaSuccess;
 }
 
 cudaError_t cudaEventElapsedTime(float *ms, cudaEvent_t a, cudaEvent_t b)
 {
-	*ms = a->done && b->done ? 2 : -1;
-	CALL();
+	*ms = a->done && b->done ? (float)(b->at - a->at) : -1;
+	MAY_FAIL();
 	return cudaSuccess;
 }
 
 cudaError_t cudaMemcpyAsync(void *to, const void *from, size_t n, enum cudaMemcpyKind kind, cudaStream_t s)
 {
 	(void)kind;
-	CALL();
+	MAY_FAIL();
 	put(s, (struct task){ .kind = TASK_COPY, .to = to, .from = from, .n = n });
 	return cudaSuccess;
 }
 
 cudaError_t cudaMemsetAsync(void *to, int value, size_t n, cudaStream_t s)
 {
-	CALL();
+	MAY_FAIL();
 	put(s, (struct task){ .kind = TASK_FILL, .to = to, .value = value, .n = n });
 	return cudaSuccess;
 }
 
 cudaError_t cudaStreamBeginCapture(cudaStream_t s, enum cudaStreamCaptureMode mode)
 {
-	CALL();
+	MAY_FAIL();
 	if (mode != cudaStreamCaptureModeThreadLocal || s->captured)
 		return cudaErrorInvalidValue;
 	s->captured = fake.captures = true;
@@ -360,7 +376,7 @@ cudaError_t cudaGraphInstantiate(cudaGraphExec_t *out, cudaGraph_t graph, unsign
 	struct tasks *copy;
 
 	(void)flags;
-	CALL();
+	MAY_FAIL();
 	copy = thing(sizeof *copy);
 	for (int i = 0; i < from->n; i++)
 		add_task(copy, from->task[i]);
@@ -382,7 +398,7 @@ cudaError_t cudaGraphExecDestroy(cudaGraphExec_t graph)
 cudaError_t cudaGraphUpload(cudaGraphExec_t graph, cudaStream_t s)
 {
 	(void)graph, (void)s;
-	CALL();
+	MAY_FAIL();
 	return cudaSuccess;
 }
 
@@ -390,7 +406,7 @@ cudaError_t cudaGraphLaunch(cudaGraphExec_t graph, cudaStream_t s)
 {
 	const struct tasks *from = (const struct tasks *)graph;
 
-	CALL();
+	MAY_FAIL();
 	fake.graphs++;
 	for (int i = 0; i < from->n; i++)
 		put(s, from->task[i]);

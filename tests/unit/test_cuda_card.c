@@ -19,7 +19,7 @@
 
 static int put_op(cudaStream_t stream, const struct cuda_op *op, int bias)
 {
-	put(stream, (struct task){ .kind = TASK_OP, .value = op->node, .n = (size_t)bias });
+	put(stream, (struct task){ .kind = TASK_OP, .value = op->node, .n = (size_t)bias, .ms = bias ? 0 : 2 });
 	return 0;
 }
 
@@ -85,9 +85,9 @@ struct library *library_described(const char *description, struct cuda_error *e)
 	return NULL;
 }
 
-int library_plan(struct library *l, struct cuda_op *op, int64_t *scratch, struct cuda_error *e)
+int library_plan(struct library *l, struct cuda_op *op, bool tune, int64_t *scratch, struct cuda_error *e)
 {
-	(void)l;
+	(void)l, (void)tune;
 	*scratch = 1000 + op->node;
 	return library_fails(e);
 }
@@ -270,7 +270,7 @@ static void plans_say_scratch_reserve_and_engines(void **state)
 	(void)state;
 	memcpy(ops, program, sizeof ops);
 	assert_int_equal(card_open(&card, 0, &e), 0);
-	assert_int_equal(exec_plan(card, NULL, ops, OPS, scratch, reserve, &e), 0);
+	assert_int_equal(exec_plan(card, NULL, ops, OPS, 0, scratch, reserve, &e), 0);
 	for (int i = 0; i < OPS; i++) {
 		assert_int_equal(scratch[i], library_runs(ops[i].kind) ? 1000 + i : i);
 		assert_int_equal(reserve[i], ops[i].kind == CUDA_OP_POOL ? 7 : 0);
@@ -281,7 +281,7 @@ static void plans_say_scratch_reserve_and_engines(void **state)
 	assert_null(exec_describe(card, ops, 1));
 	assert_null(exec_describe(NULL, ops, OPS));
 	ops[2].kind = CUDA_OP_FILL;
-	assert_int_equal(exec_plan(card, NULL, ops, OPS, scratch, reserve, &e), -1);
+	assert_int_equal(exec_plan(card, NULL, ops, OPS, 0, scratch, reserve, &e), -1);
 	assert_int_equal(e.status, CUDA_UNSUPPORTED);
 	assert_int_equal(e.op, 2);
 	assert_int_equal(memory_free(card, &bytes, &e), 0);
@@ -308,7 +308,7 @@ static int use(struct cuda_error *e)
 	memcpy(ops, program, sizeof ops);
 	rc = card_open(&card, 0, e) < 0 || memory_free(card, &bytes, e) < 0 || memory_alloc(card, 8, &device, e) < 0 ||
 	     lane_open(&lane, card, e) < 0 || lane_upload(lane, device, "1234567", 8, e) < 0 ||
-	     exec_plan(card, NULL, ops, OPS, scratch, reserve, e) < 0 ||
+	     exec_plan(card, NULL, ops, OPS, 0, scratch, reserve, e) < 0 ||
 	     exec_new(&x, lane, ops, OPS, base, 0, 1, e) < 0 || exec_run(x, RUNS + 1, e) < 0 ||
 	     exec_time(x, seconds, e) < 0 || lane_fill(lane, device, '0', 1, e) < 0 ||
 	     lane_download(lane, text, device, 8, e) < 0 || lane_wait(lane, e) < 0;

@@ -94,7 +94,7 @@ static void machine_open(struct machine *m, uint64_t seed, bool graph)
 	m->op[1] = map_op(CUDA_OP_PRODUCT, X, X, HALF);
 	m->op[2] = dense_op();
 	m->op[3] = map_op(CUDA_OP_SUM, ACC, ACC, Z);
-	GOOD(plugin->plan(card, NULL, m->op, OPS, scratch, reserve, &bad));
+	GOOD(plugin->plan(card, NULL, m->op, OPS, 0, scratch, reserve, &bad));
 	for (int i = 0; i < OPS; i++) {
 		m->op[i].scratch = (struct cuda_ref){ CUDA_SLAB, 0, WEIGHTS + WEIGHT_BYTES };
 		bytes = scratch[i] > bytes ? scratch[i] : bytes;

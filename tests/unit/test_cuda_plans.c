@@ -284,7 +284,7 @@ static void plan_one(const char *device, const struct cuda_op *from, struct tall
 	char *words;
 
 	t->plans++;
-	if (p->plan(NULL, device, &op, 1, &scratch, &reserve, &e) < 0) {
+	if (p->plan(NULL, device, &op, 1, 0, &scratch, &reserve, &e) < 0) {
 		t->refused++;
 		print_op("no plan", &op, e.text);
 		return;
@@ -420,7 +420,7 @@ static void choose_in_child(const char *folder, const char *out)
 		FILE *f;
 
 		setenv("NAB_CACHE", folder, 1);
-		if (p->plan(NULL, device, ops, 40, scratch, reserve, &e) < 0)
+		if (p->plan(NULL, device, ops, 40, 0, scratch, reserve, &e) < 0)
 			_exit(1);
 		words = p->describe(NULL, ops, 40);
 		f = fopen(out, "w");
@@ -504,7 +504,7 @@ static void dense_layers(void **state)
 		op.u.dense.act = relu ? CUDA_ACT_RELU : CUDA_ACT_NONE;
 		for (int k = 0; k < (kind == CUDA_OP_DENSE ? 4 : 3); k++)
 			op.buf[k] = (struct cuda_ref){ CUDA_SLAB, elem, 0 };
-		if (p->plan(NULL, device, &op, 1, &scratch, &reserve, &e) < 0)
+		if (p->plan(NULL, device, &op, 1, 0, &scratch, &reserve, &e) < 0)
 			fail_msg("%s", e.text);
 		words = p->describe(NULL, &op, 1);
 		assert_non_null(strstr(words, "cuBLASLt"));

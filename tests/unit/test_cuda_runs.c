@@ -36,7 +36,7 @@ struct job { /* one training */
 	const struct recipe *r;
 	const struct dataset *d;
 	uint64_t seed;
-	bool eager;
+	bool eager, tune;
 	int steps;
 	double curve[MOST_STEPS / PIECE]; /* mean loss of PIECE steps each */
 	struct weights *w;                /* afterwards */
@@ -50,7 +50,7 @@ static int steps_here(void)
 
 static int train(struct job *j)
 {
-	struct backend_conf conf = { .threads = 1, .eager = j->eager };
+	struct backend_conf conf = { .threads = 1, .eager = j->eager, .tune = j->tune };
 	struct net_spec spec = { .graph = j->g,
 				 .recipe = j->r,
 				 .data = j->d,
@@ -190,6 +190,36 @@ static void test_graphs(void **state)
 	}
 }
 
+/* Whatever engines the clock prefers: the numbers are right, and once chosen they stay. */
+static void test_tuned(void **state)
+{
+	(void)state;
+	cuda_test_plugin();
+	for (size_t m = 0; m < sizeof models / sizeof *models; m++) {
+		struct arena *a = arena_new();
+		struct recipe exact = recipe(PRECISION_FP32), r = recipe(PRECISION_BF16);
+		struct job cpu = { .b = backend_find("cpu"), .r = &exact, .seed = 9, .steps = steps_here() };
+		struct job one, other;
+
+		cpu.g = graph_of(a, models[m]);
+		cpu.d = pictures(a);
+		one = cpu;
+		one.b = backend_find("cuda");
+		one.r = &r;
+		one.tune = true;
+		other = one;
+		trained(&cpu);
+		trained(&one);
+		trained(&other);
+		compare_curves(&cpu, &one, 3e-2, 0.35);
+		assert_same_bits(&one, &other, "a second run with timed engines");
+		weights_free(cpu.w);
+		weights_free(one.w);
+		weights_free(other.w);
+		arena_free(a);
+	}
+}
+
 static void *in_flight(void *arg)
 {
 	return train(arg) < 0 ? arg : NULL;
@@ -234,6 +264,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_curves),
 		cmocka_unit_test(test_graphs),
+		cmocka_unit_test(test_tuned),
 		cmocka_unit_test(test_in_flight),
 	};
 

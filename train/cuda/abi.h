@@ -32,7 +32,7 @@
 extern "C" {
 #endif
 
-enum { CUDA_ABI = 1 };
+enum { CUDA_ABI = 2 };
 enum { CUDA_ALIGN = 256 /* bytes, of every buffer */, CUDA_PITCH = 8 };
 
 enum cuda_elem { CUDA_F32, CUDA_BF16, CUDA_I32 };
@@ -383,9 +383,10 @@ struct cuda_plugin {
 
 	/* Chooses an engine for every operation (writes u.conv.engine and the like) and says how many bytes of scratch
 	 * each takes: scratch[n]. card NULL: for the device described by JSON text `description` (cuDNN's device
-	 * properties), so that plans can be made without a card. reserve[n]: bytes of RECURRENT's buffer 5. */
-	int (*plan)(struct cuda_card *card, const char *description, struct cuda_op *ops, int n, int64_t *scratch,
-		    int64_t *reserve, struct cuda_error *e);
+	 * properties), so that plans can be made without a card. tune: libraries' engines are timed on the card, where
+	 * there is one. reserve[n]: bytes of RECURRENT's buffer 5. */
+	int (*plan)(struct cuda_card *card, const char *description, struct cuda_op *ops, int n, int tune,
+		    int64_t *scratch, int64_t *reserve, struct cuda_error *e);
 
 	/* Binds a program to memory: base[CUDA_BASES] addresses; control: address of a struct cuda_control. ops are
 	 * copied. graph 0: operations are launched one by one (to compare, and to profile). */

@@ -5,7 +5,8 @@
  *	Y' = W'^T X'	(+ bias, ReLU)		dX' = W' dY'		dW' = X' dY'^T
  * where ' marks a matrix as it sees it.
  *
- * The algorithm is what its heuristics name first among those whose sums have a fixed order. It is kept in the file of
+ * The algorithm is what its heuristics name first among those whose sums have a fixed order, or (tune) the fastest of
+ * those that they name. It is kept in the file of
  * choices; for a device that is only described there is none, and the plan reserves as much scratch as may be needed.
  */
 #include <assert.h>
@@ -69,6 +70,16 @@ static void dense_key(const struct cuda_op *op, char *buf, size_t size)
 		 names[op->kind - CUDA_OP_DENSE], d->x.n, (long long)d->x.h * d->x.w * d->x.pitch, d->y.pitch,
 		 op->buf[s.buf[0]].elem, op->buf[s.buf[1]].elem, op->buf[s.buf[2]].elem,
 		 has_bias(op) ? op->buf[2].elem : -1, has_relu(op), d->math);
+}
+
+static int64_t dense_bytes(const struct cuda_op *op, int i)
+{
+	struct shape s = shape_of(op);
+
+	for (int k = 0; k < 3; k++)
+		if (s.buf[k] == i)
+			return s.rows[k] * s.columns[k] * (op->buf[i].elem == CUDA_BF16 ? 2 : 4);
+	return op->u.dense.y.pitch * 4L; /* the bias */
 }
 
 /* ---- descriptions --------------------------------------------------------------------------------------- */
@@ -171,33 +182,52 @@ static int preferences(cublasLtMatmulPreference_t pref, struct cuda_error *e)
 	return 0;
 }
 
-/* The first algorithm that works: p->algo and *workspace. For a described device all is asked but the library. */
-static int choose(struct product *p, const struct library *l, int64_t *workspace, struct cuda_error *e)
+/* Algorithms that may be taken, best first; none for a described device: there all is asked but the library. */
+static int ask(const struct product *p, struct library *l, cublasLtMatmulHeuristicResult_t found[CANDIDATES], int *out,
+	       struct cuda_error *e)
 {
-	cublasLtMatmulHeuristicResult_t found[CANDIDATES];
 	cublasLtMatmulPreference_t pref = NULL;
 	int n = 0, rc = nvidia_cublaslt(nvidia_cublasLtMatmulPreferenceCreate(&pref), "saying what is wanted", e);
 
 	if (!rc)
 		rc = preferences(pref, e);
+	pthread_mutex_lock(&l->lock);
 	if (!rc && l->lt)
 		rc = nvidia_cublaslt(nvidia_cublasLtMatmulAlgoGetHeuristic(l->lt, p->desc, p->a, p->b, p->d, p->d, pref,
 									   CANDIDATES, found, &n),
 				     "choosing an algorithm", e);
-	for (int i = 0; i < n && !rc && !p->chosen; i++) {
-		if (found[i].state != CUBLAS_STATUS_SUCCESS || found[i].workspaceSize > (size_t)most_bytes)
-			continue;
-		p->algo = found[i].algo;
-		p->chosen = true;
-		*workspace = (int64_t)found[i].workspaceSize;
-	}
+	pthread_mutex_unlock(&l->lock);
+	*out = 0;
+	for (int i = 0; i < n && !rc; i++)
+		if (found[i].state == CUBLAS_STATUS_SUCCESS && found[i].workspaceSize <= (size_t)most_bytes)
+			found[(*out)++] = found[i];
 	if (pref)
 		nvidia_cublasLtMatmulPreferenceDestroy(pref);
-	if (!l->lt)
-		*workspace = most_bytes;
-	else if (!rc && !p->chosen)
+	if (!rc && l->lt && !*out)
 		rc = card_fail(e, CUDA_UNSUPPORTED, "cuBLASLt has no deterministic algorithm");
 	return rc;
+}
+
+static void use(struct plan *p, const void *all, int i)
+{
+	const cublasLtMatmulHeuristicResult_t *of = &((const cublasLtMatmulHeuristicResult_t *)all)[i];
+
+	p->product->algo = of->algo;
+	p->product->chosen = true;
+	p->workspace = (int64_t)of->workspaceSize;
+}
+
+static int choose(struct plan *p, struct library *l, const struct cuda_op *op, struct cuda_error *e)
+{
+	cublasLtMatmulHeuristicResult_t found[CANDIDATES];
+	int n;
+
+	if (ask(p->product, l, found, &n, e) < 0)
+		return -1;
+	p->workspace = most_bytes;
+	if (n)
+		use(p, found, measure_fastest(l, &nvidia_dense, p, op, most_bytes, use, found, p->tune ? n : 1));
+	return 0;
 }
 
 static uint32_t config(const cublasLtMatmulAlgo_t *algo, cublasLtMatmulAlgoConfigAttributes_t name)
@@ -218,13 +248,13 @@ static void dense_release(struct plan *p)
 }
 
 /* A plan with or without bias and ReLU in it. */
-static int attempt(struct plan *p, const struct library *l, const struct cuda_op *op, bool fused, struct cuda_error *e)
+static int attempt(struct plan *p, struct library *l, const struct cuda_op *op, bool fused, struct cuda_error *e)
 {
 	p->leaves_bias = !fused && (has_bias(op) || has_relu(op));
 	p->product = calloc(1, sizeof *p->product);
 	if (!p->product)
 		return card_fail(e, CUDA_NO_MEMORY, "out of memory");
-	if (describe(p->product, op, fused, e) == 0 && choose(p->product, l, &p->workspace, e) == 0)
+	if (describe(p->product, op, fused, e) == 0 && choose(p, l, op, e) == 0)
 		return 0;
 	dense_release(p);
 	return -1;
@@ -313,4 +343,5 @@ static int dense_run(struct library_lane *lane, struct plan *p, const struct cud
 			       "running a product", e);
 }
 
-const struct nvidia_part nvidia_dense = { dense_key, dense_make, dense_load, dense_save, dense_run, dense_release };
+const struct nvidia_part nvidia_dense = { dense_key,  dense_bytes, dense_make,   dense_load,
+					  dense_save, dense_run,   dense_release };

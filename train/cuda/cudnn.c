@@ -1,9 +1,9 @@
 /* train/cuda/cudnn.c - convolutions by cuDNN's graph API, in plain C.
  *
  * An operation becomes a graph of one to three cuDNN operations (convolution, + bias, ReLU); cuDNN's heuristics name
- * engines, best first; the first one that is allowed is taken: compiled before (no compiler runs while networks train),
- * deterministic, in the wanted precision, on tensor cores where these may be used, with a bearable workspace. All of it
- * works without a driver, for a device that is only described.
+ * engines, best first; the first one that is allowed is taken, or (tune) the fastest of the first few: compiled before
+ * (no compiler runs while networks train), deterministic, in the wanted precision, on tensor cores where these may be
+ * used, with a bearable workspace. All of it works without a driver, for a device that is only described.
  *
  * In cuDNN's words a tensor is [n][c][h][w] with strides: ours have channels last, and whole pitches of them.
  */
@@ -16,7 +16,7 @@
 
 typedef cudnnBackendDescriptor_t desc;
 
-enum { DESCS = 24, CONFIGS = 64, NOTES = 16, KNOBS = 32 };
+enum { DESCS = 24, CONFIGS = 64, NOTES = 16, KNOBS = 32, TRIED = 6 /* when engines are timed */ };
 enum { UID_X = 1, UID_W, UID_Y, UID_BIAS, UID_PRODUCT, UID_SUM };
 
 static const int64_t easy_bytes = (int64_t)64 << 20, most_bytes = (int64_t)1 << 30; /* of workspace */
@@ -313,14 +313,35 @@ static desc plan_new(const struct library *l, desc config, const char *json, int
 	return NULL;
 }
 
-struct best {
+struct pick {
 	desc plan;
 	struct engine engine;
-	int score; /* 0 is as good as can be */
 };
 
-/* Takes the configuration if it is better than what there is. Earlier ones win: cuDNN thinks them faster. */
-static void consider(struct best *best, const struct library *l, desc config, uint32_t unwanted)
+struct picks { /* equally good by what is known of them, in cuDNN's order: it thinks earlier ones faster */
+	struct pick of[TRIED];
+	int n, most; /* as many as are wanted */
+	int score;   /* theirs; 0 is as good as can be */
+};
+
+static void picks_release(struct picks *all)
+{
+	while (all->n)
+		nvidia_cudnnBackendDestroyDescriptor(all->of[--all->n].plan);
+}
+
+static bool wanted(const struct picks *all, int score)
+{
+	return !all->n || score < all->score || (score == all->score && all->n < all->most);
+}
+
+static bool enough(const struct picks *all)
+{
+	return all->n == all->most && !all->score;
+}
+
+/* Takes the configuration if it is better than what there is, or as good and there is room. */
+static void consider(struct picks *all, const struct library *l, desc config, uint32_t unwanted)
 {
 	bool wants_tensor_cores = !(unwanted >> CUDNN_NUMERICAL_NOTE_TENSOR_CORE & 1);
 	struct engine engine;
@@ -329,23 +350,24 @@ static void consider(struct best *best, const struct library *l, desc config, ui
 
 	look_at(&engine, config, unwanted);
 	score = wants_tensor_cores && !engine.tensor_cores;
-	if (!engine.allowed || (best->plan && score >= best->score))
+	if (!engine.allowed || !wanted(all, score))
 		return;
 	p = plan_new(l, config, NULL, &engine.workspace);
 	if (!p)
 		return;
 	score += engine.workspace > easy_bytes ? 2 : 0;
-	if (engine.workspace > most_bytes || (best->plan && score >= best->score)) {
+	if (engine.workspace > most_bytes || !wanted(all, score)) {
 		nvidia_cudnnBackendDestroyDescriptor(p);
 		return;
 	}
 	read_knobs(config, engine.knobs, sizeof engine.knobs);
-	if (best->plan)
-		nvidia_cudnnBackendDestroyDescriptor(best->plan);
-	*best = (struct best){ p, engine, score };
+	if (all->n && score < all->score)
+		picks_release(all);
+	all->score = score;
+	all->of[all->n++] = (struct pick){ p, engine };
 }
 
-static void ask(struct best *best, const struct library *l, desc g, cudnnBackendHeurMode_t mode, uint32_t unwanted)
+static void ask(struct picks *all, const struct library *l, desc g, cudnnBackendHeurMode_t mode, uint32_t unwanted)
 {
 	struct build b = { 0 };
 	desc h = make(&b, CUDNN_BACKEND_ENGINEHEUR_DESCRIPTOR), configs[CONFIGS] = { 0 };
@@ -365,8 +387,8 @@ static void ask(struct best *best, const struct library *l, desc g, cudnnBackend
 	if (!b.rc && n)
 		b.rc = nvidia_cudnnBackendGetAttribute(h, CUDNN_ATTR_ENGINEHEUR_RESULTS, CUDNN_TYPE_BACKEND_DESCRIPTOR,
 						       n, &got, configs);
-	for (int64_t i = 0; i < got && !b.rc && !(best->plan && !best->score); i++)
-		consider(best, l, configs[i], unwanted);
+	for (int64_t i = 0; i < got && !b.rc && !enough(all); i++)
+		consider(all, l, configs[i], unwanted);
 	for (int64_t i = 0; i < n; i++) {
 		if (configs[i])
 			nvidia_cudnnBackendDestroyDescriptor(configs[i]);
@@ -374,8 +396,9 @@ static void ask(struct best *best, const struct library *l, desc g, cudnnBackend
 	build_release(&b);
 }
 
-/* 0 and best->plan, NULL if no engine is allowed; -1 with e if the graph itself is wrong. */
-static int choose(struct best *best, const struct library *l, const struct cuda_op *op, bool fused,
+/* Engines that are allowed, none if there are none; -1 with e if the graph itself is wrong. The fallbacks are for where
+ * there is nothing as good as can be. */
+static int choose(struct picks *all, const struct library *l, const struct cuda_op *op, bool fused,
 		  struct cuda_error *e)
 {
 	static const cudnnBackendHeurMode_t modes[] = { CUDNN_HEUR_MODE_A, CUDNN_HEUR_MODE_FALLBACK };
@@ -383,9 +406,8 @@ static int choose(struct best *best, const struct library *l, const struct cuda_
 	desc g = graph(&b, op, fused);
 	int rc = nvidia_cudnn(b.rc, "describing a convolution", e);
 
-	*best = (struct best){ 0 };
-	for (int i = 0; i < 2 && !rc && !(best->plan && !best->score); i++)
-		ask(best, l, g, modes[i], unwanted_notes(op));
+	for (int i = 0; i < 2 && !rc && (!all->n || all->score); i++)
+		ask(all, l, g, modes[i], unwanted_notes(op));
 	build_release(&b);
 	return rc;
 }
@@ -414,25 +436,48 @@ static bool fusible(const struct cuda_op *op)
 	return has_bias(op) && op->buf[2].elem == op->buf[3].elem;
 }
 
+static int64_t conv_bytes(const struct cuda_op *op, int i)
+{
+	const struct cuda_op_conv *c = &op->u.conv;
+	int64_t x = (int64_t)c->x.n * c->x.h * c->x.w * c->x.pitch, y = (int64_t)c->y.n * c->y.h * c->y.w * c->y.pitch;
+	int64_t n = &op->buf[i] == role(op, UID_X)   ? x
+		    : &op->buf[i] == role(op, UID_Y) ? y
+		    : &op->buf[i] == role(op, UID_W) ? (int64_t)c->y.pitch * c->kh * c->kw * c->x.pitch
+						     : c->y.pitch;
+
+	return n * (op->buf[i].elem == CUDA_BF16 ? 2 : 4);
+}
+
+static void use(struct plan *p, const void *all, int i)
+{
+	const struct pick *of = &((const struct picks *)all)->of[i];
+	const struct engine *n = &of->engine;
+
+	p->cudnn = of->plan;
+	p->workspace = n->workspace;
+	snprintf(p->words, sizeof p->words, "cuDNN engine %lld%s%s%s, %s, %lld B", (long long)n->index,
+		 *n->knobs ? " (" : "", n->knobs, *n->knobs ? ")" : "",
+		 n->tensor_cores ? "tensor cores" : "no tensor cores", (long long)p->workspace);
+}
+
 static int conv_make(struct library *l, struct plan *p, const struct cuda_op *op, struct cuda_error *e)
 {
-	bool epilogue = has_bias(op) || has_relu(op);
-	struct best best = { 0 };
+	struct picks all = { .most = p->tune ? TRIED : 1 };
+	int best;
 
-	if (fusible(op) && choose(&best, l, op, true, e) < 0)
+	if (fusible(op) && choose(&all, l, op, true, e) < 0)
 		return -1;
-	if (!best.plan) {
-		p->leaves_bias = epilogue;
-		if (choose(&best, l, op, false, e) < 0)
+	if (!all.n) {
+		p->leaves_bias = has_bias(op) || has_relu(op);
+		if (choose(&all, l, op, false, e) < 0)
 			return -1;
 	}
-	if (!best.plan)
+	if (!all.n)
 		return card_fail(e, CUDA_UNSUPPORTED, "cuDNN has no deterministic, compiled engine for %s", p->key);
-	p->cudnn = best.plan;
-	p->workspace = best.engine.workspace;
-	snprintf(p->words, sizeof p->words, "cuDNN engine %lld%s%s%s, %s, %lld B", (long long)best.engine.index,
-		 *best.engine.knobs ? " (" : "", best.engine.knobs, *best.engine.knobs ? ")" : "",
-		 best.engine.tensor_cores ? "tensor cores" : "no tensor cores", (long long)p->workspace);
+	best = measure_fastest(l, &nvidia_conv, p, op, all.score < 2 ? easy_bytes : most_bytes, use, &all, all.n);
+	use(p, &all, best);
+	all.of[best] = all.of[--all.n];
+	picks_release(&all);
 	return 0;
 }
 
@@ -484,7 +529,9 @@ static void conv_release(struct plan *p)
 		nvidia_cudnnBackendDestroyDescriptor(p->cudnn);
 }
 
-const struct nvidia_part nvidia_conv = { conv_key, conv_make, conv_load, conv_save, conv_run, conv_release };
+const struct nvidia_part nvidia_conv = {
+	conv_key, conv_bytes, conv_make, conv_load, conv_save, conv_run, conv_release
+};
 
 /* ---- devices -------------------------------------------------------------------------------------------- */
 

@@ -24,17 +24,17 @@ struct cuda_exec {
 
 /* ---- plans ---------------------------------------------------------------------------------------------- */
 
-static int plan_op(struct library *library, struct cuda_op *op, int64_t *scratch, int64_t *reserve,
+static int plan_op(struct library *library, struct cuda_op *op, int tune, int64_t *scratch, int64_t *reserve,
 		   struct cuda_error *e)
 {
 	*reserve = cuda_reserve(op);
 	if (library_runs(op->kind))
-		return library_plan(library, op, scratch, e);
+		return library_plan(library, op, tune, scratch, e);
 	*scratch = cuda_scratch(op);
 	return *scratch < 0 ? card_fail(e, CUDA_UNSUPPORTED, "no kernel for operations of kind %d", op->kind) : 0;
 }
 
-int exec_plan(struct cuda_card *card, const char *description, struct cuda_op *ops, int n, int64_t *scratch,
+int exec_plan(struct cuda_card *card, const char *description, struct cuda_op *ops, int n, int tune, int64_t *scratch,
 	      int64_t *reserve, struct cuda_error *e)
 {
 	struct library *library;
@@ -45,7 +45,7 @@ int exec_plan(struct cuda_card *card, const char *description, struct cuda_op *o
 	if (!library)
 		return -1;
 	for (int i = 0; i < n; i++) {
-		if (plan_op(library, &ops[i], &scratch[i], &reserve[i], e) < 0) {
+		if (plan_op(library, &ops[i], tune, &scratch[i], &reserve[i], e) < 0) {
 			e->op = i;
 			return -1;
 		}

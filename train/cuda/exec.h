@@ -6,7 +6,7 @@
 
 #include "train/cuda/abi.h"
 
-int exec_plan(struct cuda_card *card, const char *description, struct cuda_op *ops, int n, int64_t *scratch,
+int exec_plan(struct cuda_card *card, const char *description, struct cuda_op *ops, int n, int tune, int64_t *scratch,
 	      int64_t *reserve, struct cuda_error *e);
 char *exec_describe(struct cuda_card *card, const struct cuda_op *ops, int n);
 

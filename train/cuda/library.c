@@ -496,7 +496,7 @@ static void keep(struct library *l, const struct plan *p)
 	free(json);
 }
 
-static int plan_new(struct plan **out, struct library *l, const char *key, const struct cuda_op *op,
+static int plan_new(struct plan **out, struct library *l, const char *key, const struct cuda_op *op, bool tune,
 		    struct cuda_error *e)
 {
 	struct plan *p = calloc(1, sizeof *p);
@@ -506,6 +506,7 @@ static int plan_new(struct plan **out, struct library *l, const char *key, const
 	pthread_mutex_init(&p->lock, NULL);
 	p->key = strdup(key);
 	p->kind = op->kind;
+	p->tune = tune;
 	if (!recall(l, p, op)) {
 		p->leaves_bias = false;
 		if (part_of(op->kind)->make(l, p, op, e) < 0) {
@@ -520,29 +521,49 @@ static int plan_new(struct plan **out, struct library *l, const char *key, const
 	return 0;
 }
 
-/* The index of the plan for this key, made if there is none. Under the lock. */
-static int plan_find(struct library *l, const char *key, const struct cuda_op *op, struct cuda_error *e)
+static int find(const struct library *l, const char *key)
 {
-	for (int i = 0; i < l->n_plans; i++) {
-		if (!strcmp(l->plan[i]->key, key))
-			return i;
-	}
-	if (room_for_one(l, e) < 0 || plan_new(&l->plan[l->n_plans], l, key, op, e) < 0)
-		return -1;
-	return l->n_plans++;
+	int i = 0;
+
+	while (i < l->n_plans && strcmp(l->plan[i]->key, key) != 0)
+		i++;
+	return i < l->n_plans ? i : -1;
 }
 
-int library_plan(struct library *l, struct cuda_op *op, int64_t *scratch, struct cuda_error *e)
+/* Takes a plan that was just made, unless another thread was first with this key. Under the lock. */
+static int take(struct library *l, struct plan *p, struct cuda_error *e)
+{
+	int at = find(l, p->key);
+
+	if (at < 0 && room_for_one(l, e) == 0)
+		l->plan[at = l->n_plans++] = p;
+	else
+		plan_free(p);
+	return at;
+}
+
+/* Plans are made without the lock: other threads plan and launch meanwhile. */
+int library_plan(struct library *l, struct cuda_op *op, bool tune, int64_t *scratch, struct cuda_error *e)
 {
 	const struct nvidia_part *part = part_of(op->kind);
+	struct plan *p = NULL;
 	char key[KEY];
 	int at;
 
 	if (!part)
 		return card_fail(e, CUDA_UNSUPPORTED, "operation %d belongs to no library", op->kind);
 	part->key(op, key, sizeof key);
+	tune = tune && !l->description;
+	if (tune)
+		strncat(key, " timed", sizeof key - strlen(key) - 1);
 	pthread_mutex_lock(&l->lock);
-	at = plan_find(l, key, op, e);
+	at = find(l, key);
+	pthread_mutex_unlock(&l->lock);
+	if (at < 0 && plan_new(&p, l, key, op, tune, e) < 0)
+		return -1;
+	pthread_mutex_lock(&l->lock);
+	if (p)
+		at = take(l, p, e);
 	if (at >= 0) {
 		*engine_of(op) = at + 1;
 		*scratch = l->plan[at]->workspace;

@@ -41,8 +41,9 @@ void library_close(struct library *l);
 struct library *library_described(const char *description, struct cuda_error *e);
 
 /* Chooses how op is computed: writes its engine and the bytes of scratch (op->scratch). CUDA_UNSUPPORTED if the
- * libraries cannot do it. Reads dims, elements and bases of buf, not the offsets. */
-int library_plan(struct library *l, struct cuda_op *op, int64_t *scratch, struct cuda_error *e);
+ * libraries cannot do it. Reads dims, elements and bases of buf, not the offsets. tune: engines that come into question
+ * are timed on the card, and what was found is kept, so that it is chosen again; not for a described device. */
+int library_plan(struct library *l, struct cuda_op *op, bool tune, int64_t *scratch, struct cuda_error *e);
 
 /* After the last operation of a program was planned: writes what was newly chosen to the file of choices. */
 void library_planned(void);

@@ -56,6 +56,7 @@ CUBLASLT_CALLS(CALL)
 struct plan {
 	char *key;
 	int32_t kind;     /* enum cuda_op_kind */
+	bool tune;        /* engines were to be timed */
 	bool leaves_bias; /* library_leaves_bias() */
 	int64_t workspace;
 	char words[320]; /* library_describe() */
@@ -71,7 +72,7 @@ struct library {
 	char identity[200]; /* device and versions of the libraries: the first part of every choice's key */
 	cudnnBackendDescriptor_t properties;
 	cublasLtHandle_t lt;  /* NULL for a described device */
-	pthread_mutex_t lock; /* of everything below, and of planning */
+	pthread_mutex_t lock; /* of everything below */
 	struct plan **plan;
 	int n_plans, room;
 };
@@ -93,7 +94,10 @@ void *nvidia_at(const struct cuda_ref *ref, const uint64_t base[CUDA_BASES]);
 struct nvidia_part {
 	/* Everything that a plan depends on, as text without quotes. */
 	void (*key)(const struct cuda_op *op, char *buf, size_t size);
-	/* Fills a new plan: what is its own, leaves_bias, workspace, words. */
+	/* Bytes of buf i. */
+	int64_t (*bytes)(const struct cuda_op *op, int i);
+	/* Fills a new plan (kind, key, tune are set): what is its own, leaves_bias, workspace, words. From any thread.
+	 */
 	int (*make)(struct library *l, struct plan *p, const struct cuda_op *op, struct cuda_error *e);
 	/* The plan as JSON in one line, allocated, NULL if there is nothing to keep; and back, where words and
 	 * leaves_bias are set already. NULL: such plans are not kept. */
@@ -105,6 +109,12 @@ struct nvidia_part {
 };
 
 extern const struct nvidia_part nvidia_conv, nvidia_dense;
+
+/* measure.c: which of n candidates for an operation is the fastest on the card, the first if they cannot be timed.
+ * use() makes a plan of candidate i of `all`; none takes more than `workspace` bytes. */
+typedef void measure_use(struct plan *p, const void *all, int i);
+int measure_fastest(struct library *l, const struct nvidia_part *part, struct plan *p, const struct cuda_op *op,
+		    int64_t workspace, measure_use *use, const void *all, int n);
 
 /* cuDNN's description of a device (device -1: of the text), or -1 with e. */
 int nvidia_properties(cudnnBackendDescriptor_t *out, int device, const char *description, struct cuda_error *e);
