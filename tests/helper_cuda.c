@@ -10,6 +10,7 @@
 
 #include <cmocka.h>
 
+#include "base/str.h"
 #include "tests/helper_cuda.h"
 #include "train/backend_cuda_load.h"
 
@@ -271,6 +272,41 @@ double *op_got(const struct op_run *r, int slot)
 	return b->base < 0 ? r->buf[b->n].value : b->value;
 }
 
+/* ---- a failure ------------------------------------------------------------------------------------------- */
+
+static const char *const kinds[CUDA_OP_COUNT] = {
+#define OP(name, member) #name,
+#include "train/cuda/ops.def"
+#undef OP
+};
+
+/* "POOL 0: bf16 2x7x7x12 1: bf16 2x3x3x12" */
+const char *op_words(const struct op_run *r)
+{
+	static const char *const elems[] = { "fp32", "bf16", "int32", "byte" };
+	static struct str out;
+	char *engine = cuda_test_plugin()->describe(card, &r->op, 1);
+
+	str_clear(&out);
+	str_add(&out, kinds[r->op.kind]);
+	for (int i = 0; i < CUDA_REFS; i++) {
+		const struct op_buffer *b = &r->buf[i];
+		const struct cuda_dims *d = &b->dims;
+
+		if (b->base <= CUDA_NONE)
+			continue;
+		str_addf(&out, " %d: %s ", i, elems[b->elem]);
+		if (d->n)
+			str_addf(&out, "%dx%dx%dx%d", d->n, d->h, d->w, d->c);
+		else
+			str_addf(&out, "%lld", (long long)b->n);
+	}
+	if (engine && *engine)
+		str_addf(&out, " (%.*s)", (int)strcspn(engine, "\n"), engine);
+	free(engine);
+	return str_get(&out);
+}
+
 /* ---- a run ----------------------------------------------------------------------------------------------- */
 
 struct image { /* of one base: as it is before, which bytes the operation may write, and as it is after */
@@ -350,10 +386,10 @@ static void paint(struct op_run *r, struct image *m, int64_t scratch)
 	}
 }
 
-#define MUST(call)                                           \
-	do {                                                 \
-		if ((call) < 0)                              \
-			fail_msg("%s: %s", #call, bad.text); \
+#define MUST(call)                                                                         \
+	do {                                                                               \
+		if ((call) < 0)                                                            \
+			op_fail(r, "%.*s: %s", (int)strcspn(#call, "("), #call, bad.text); \
 	} while (0)
 
 static void run_once(struct op_run *r, struct image *m, struct cuda_control *control)
@@ -387,18 +423,18 @@ static void run_once(struct op_run *r, struct image *m, struct cuda_control *con
 	p->exec_free(x);
 }
 
-static void check_untouched(const struct image *m, int base)
+static void check_untouched(const struct op_run *r, const struct image *m, int base)
 {
 	for (int64_t i = 0; i < m->n; i++)
 		if (!m->may[i] && m->before[i] != m->after[i])
-			fail_msg("byte %lld of base %d was written, but is no output", (long long)i, base);
+			op_fail(r, "byte %lld of base %d was written, but is no output", (long long)i, base);
 }
 
 /* Takes the results over, and looks at the padding. */
 static void collect(struct op_run *r, const struct image *m)
 {
 	for (int i = 1; i < CUDA_BASES; i++) {
-		check_untouched(&m[i], i);
+		check_untouched(r, &m[i], i);
 		if (r->memory[i].bytes)
 			memcpy(r->memory[i].bytes, m[i].after, (size_t)r->memory[i].n);
 	}
@@ -410,7 +446,8 @@ static void collect(struct op_run *r, const struct image *m)
 		decode(b->value, b->elem, m[b->base].after + b->offset, b->n);
 		for (int64_t i = 0; b->dims.n && i < b->n; i++)
 			if (i % b->dims.pitch >= b->dims.c && b->value[i] != 0)
-				fail_msg("buffer %d: the padding at element %lld is %g", s, (long long)i, b->value[i]);
+				op_fail(r, "buffer %d: the padding at element %lld is %g", s, (long long)i,
+					b->value[i]);
 	}
 }
 
@@ -430,7 +467,7 @@ static bool results_equal(const struct op_run *r, const struct image *a, const s
 	return true;
 }
 
-static void plan_one(struct cuda_op *op, int64_t *scratch, int64_t *reserve)
+static void plan_one(const struct op_run *r, struct cuda_op *op, int64_t *scratch, int64_t *reserve)
 {
 	const struct cuda_plugin *p = cuda_test_plugin();
 	struct cuda_error bad;
@@ -440,9 +477,10 @@ static void plan_one(struct cuda_op *op, int64_t *scratch, int64_t *reserve)
 
 int64_t op_reserve(struct cuda_op *op)
 {
+	struct op_run r = { .op = *op };
 	int64_t scratch, reserve;
 
-	plan_one(op, &scratch, &reserve);
+	plan_one(&r, op, &scratch, &reserve);
 	return reserve;
 }
 
@@ -468,9 +506,9 @@ static int64_t plan_scratch(struct op_run *r)
 		if (r->has_before && before >= 0)
 			plan_ref(&r->before.buf[i], r, before);
 	}
-	plan_one(&r->op, &scratch, &reserve);
+	plan_one(r, &r->op, &scratch, &reserve);
 	if (r->has_before)
-		plan_one(&r->before, &first, &reserve);
+		plan_one(r, &r->before, &first, &reserve);
 	return first > scratch ? first : scratch;
 }
 
@@ -490,10 +528,10 @@ void op_run(struct op_run *r)
 	unsetenv("NAB_EMULATED_ORDER");
 	run_once(r, first, &r->control);
 	if (!results_equal(r, first, again) || memcmp(&second, &r->control, sizeof second) != 0)
-		fail_msg("two runs differ: the order of threads shows in the result");
+		op_fail(r, "two runs differ: the order of threads shows in the result");
 	for (int i = 0; i < CUDA_TICKETS; i++)
 		if (r->control.ticket[i])
-			fail_msg("ticket %d is %u after the operation", i, r->control.ticket[i]);
+			op_fail(r, "ticket %d is %u after the operation", i, r->control.ticket[i]);
 	collect(r, first);
 }
 
@@ -507,12 +545,12 @@ void op_expect_within(const struct op_run *r, int slot, const double *want, doub
 
 	for (int64_t i = 0; i < n; i++) {
 		if (!isfinite(got[i]))
-			fail_msg("buffer %d: element %lld is %g instead of %g", slot, (long long)i, got[i], want[i]);
+			op_fail(r, "buffer %d: element %lld is %g instead of %g", slot, (long long)i, got[i], want[i]);
 		error += (got[i] - want[i]) * (got[i] - want[i]);
 		size += want[i] * want[i];
 	}
 	if (!(sqrt(error) <= tolerance * sqrt(size)))
-		fail_msg("buffer %d: off by %g of %g", slot, sqrt(error), sqrt(size));
+		op_fail(r, "buffer %d: off by %g of %g", slot, sqrt(error), sqrt(size));
 }
 
 void op_expect(const struct op_run *r, int slot, const double *want)
@@ -526,6 +564,6 @@ void op_expect_bits(const struct op_run *r, int slot, const double *want)
 
 	for (int64_t i = 0; i < r->buf[slot].n; i++)
 		if (!(got[i] == want[i]))
-			fail_msg("buffer %d: element %lld is %.9g instead of %.9g", slot, (long long)i, got[i],
-				 want[i]);
+			op_fail(r, "buffer %d: element %lld is %.9g instead of %.9g", slot, (long long)i, got[i],
+				want[i]);
 }

@@ -20,6 +20,7 @@
 #define NAB_TESTS_HELPER_CUDA_H
 
 #include <stdbool.h>
+#include <stdio.h>
 
 #include "arch/shape.h"
 #include "base/mem.h"
@@ -103,6 +104,15 @@ double *op_got(const struct op_run *r, int slot);
 void op_expect(const struct op_run *r, int slot, const double *want);
 void op_expect_within(const struct op_run *r, int slot, const double *want, double tolerance);
 void op_expect_bits(const struct op_run *r, int slot, const double *want); /* equal, also zeros' values */
+
+/* Fails the test, saying which operation it was, on what, and by which engine. */
+#define op_fail(r, ...)                                   \
+	do {                                              \
+		char why_[512];                           \
+		snprintf(why_, sizeof why_, __VA_ARGS__); \
+		fail_msg("%s: %s", op_words(r), why_);    \
+	} while (0)
+const char *op_words(const struct op_run *r);
 
 double op_rounded(int elem, double v); /* to the nearest even number of the type */
 

@@ -100,13 +100,13 @@ static void expect(const struct op_run *r, int slot, const double *want, double 
 
 	for (int64_t i = 0; i < n; i++) {
 		if (!isfinite(got[i]))
-			fail_msg("buffer %d: element %lld is %g instead of %g", slot, (long long)i, got[i], want[i]);
+			op_fail(r, "buffer %d: element %lld is %g instead of %g", slot, (long long)i, got[i], want[i]);
 		error += (got[i] - want[i]) * (got[i] - want[i]);
 		size += want[i] * want[i];
 	}
 	size = fmax(sqrt(size), floor * sqrt((double)n));
 	if (!(sqrt(error) <= tolerance * size))
-		fail_msg("buffer %d: off by %g of %g", slot, sqrt(error), size);
+		op_fail(r, "buffer %d: off by %g of %g", slot, sqrt(error), size);
 }
 
 /* ---- activations in double ------------------------------------------------------------------------------- */
@@ -411,7 +411,7 @@ static void test_large_means(void **state)
 				var += pow(x[first + j * step] - mean, 2) / (double)count;
 			y[i] = (x[i] - mean) / sqrt(var + 1e-5);
 			if (fabs(op_got(&r, 1)[i] - y[i]) > 2e-3)
-				fail_msg("%g instead of %g", op_got(&r, 1)[i], y[i]);
+				op_fail(&r, "%g instead of %g", op_got(&r, 1)[i], y[i]);
 		}
 		op_end(&r);
 	}
