@@ -97,9 +97,9 @@ static const struct opt fidelity_opts[] = {
 };
 
 static const char *const loss_names[] = { "cross-entropy", "mse", NULL };
-static const char *const precision_names[] = { "fp32", "bf16", "tf32", NULL };
+const char *const recipe_precisions[] = { "fp32", "bf16", "tf32", NULL };
 _Static_assert(sizeof loss_names / sizeof *loss_names == LOSS_COUNT + 1, "a name per loss");
-_Static_assert(sizeof precision_names / sizeof *precision_names == PRECISION_COUNT + 1, "a name per precision");
+_Static_assert(sizeof recipe_precisions / sizeof *recipe_precisions == PRECISION_COUNT + 1, "a name per precision");
 
 /* The recipe as its table sees it: plain ints for enums, and the parts that have a grammar of their own as JSON. */
 struct raw {
@@ -125,7 +125,7 @@ static const struct opt recipe_opts[] = {
 	OPT_JSON(struct raw, augment, "list of hflip, vflip, crop, cutout, applied in this order (none)"),
 	OPT_GROUP(struct raw, early_stop, early_stop_opts, "stop when the validation loss no longer falls"),
 	OPT_GROUP(struct raw, fidelity, fidelity_opts, "how much of the real thing a candidate gets"),
-	OPT_ENUM(struct raw, precision, PRECISION_FP32, precision_names,
+	OPT_ENUM(struct raw, precision, PRECISION_FP32, recipe_precisions,
 		 "arithmetic of the backend; a study that does not say it trains in bf16 on cards"),
 	OPT_END
 };

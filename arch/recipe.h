@@ -76,6 +76,8 @@ struct recipe {
 	enum precision precision;
 };
 
+extern const char *const recipe_precisions[]; /* [PRECISION_COUNT], then NULL */
+
 void recipe_defaults(struct recipe *r);
 /* `object` may be NULL: defaults. Mistakes go to `in`; -1 if there were any. */
 int recipe_read(struct recipe *r, const struct json *object, struct arena *a, const struct json_in *in);

@@ -7,11 +7,12 @@
 #include "base/rng.h"
 #include "base/str.h"
 #include "cli/target.h"
-#include "train/train.h"
+#include "engine/study.h"
+#include "train/speed.h"
 
 struct flags {
 	const char *store, *data, *recipe, *backend;
-	int threads, steps;
+	int threads, steps, in_flight;
 	bool blocks;
 };
 
@@ -23,6 +24,8 @@ static const struct opt flags[] = {
 	OPT_STR(struct flags, backend, NULL, "cpu, cuda or ref"),
 	OPT_INT(struct flags, threads, 1, 1, 1024, "threads"),
 	OPT_INT(struct flags, steps, 20, 1, 100000, "training steps to measure"),
+	OPT_INT(struct flags, in_flight, 0, 0, 256,
+		"also train so many copies side by side, and say how fast, and how soon the first step was done"),
 	OPT_BOOL(struct flags, blocks, 1, "also sum up by block"),
 	OPT_END,
 };
@@ -35,18 +38,23 @@ struct job {
 	struct backend_ctx *ctx;
 	struct net *net;
 	struct net_profile profile;
+	struct speed speed;
 };
 
-/* The recipe of a file: its "train" object, or the whole. A recipe with open choices cannot be profiled. */
+/* The recipe of a file: its "train" object, or the whole, in the precision in which a study would train it. A recipe
+ * with open choices cannot be profiled. */
 static int load_recipe(struct cli *c, struct job *j, struct err *e)
 {
 	const struct flags *f = c->flags;
+	enum precision usual = study_precision(strcmp(j->backend->name, "cuda") == 0 ? DEVICE_CUDA : DEVICE_CPU);
 	struct json *doc = NULL;
+	const struct json *train;
 	struct diag d = { 0 };
 	struct json_in in;
 	int rc;
 
 	recipe_defaults(&j->recipe);
+	j->recipe.precision = usual;
 	if (f->recipe) {
 		if (cli_load_document(c, &doc, f->recipe, e) < 0)
 			return -1;
@@ -57,7 +65,10 @@ static int load_recipe(struct cli *c, struct job *j, struct err *e)
 		return 0;
 	}
 	in = (struct json_in){ doc, &d, NULL };
-	rc = recipe_read(&j->recipe, json_get(doc, "train") ? json_get(doc, "train") : doc, c->arena, &in);
+	train = json_get(doc, "train") ? json_get(doc, "train") : doc;
+	rc = recipe_read(&j->recipe, train, c->arena, &in);
+	if (!json_get(train, "precision"))
+		j->recipe.precision = usual;
 	json_free(doc);
 	return cli_report(c, &d, f->recipe ? f->recipe : "recipe", e) < 0 ? -1 : rc;
 }
@@ -71,6 +82,7 @@ static int measure(struct cli *c, struct job *j, struct err *e)
 				 .train = j->data->split[SPLIT_TRAIN],
 				 .n_train = j->data->n_split[SPLIT_TRAIN],
 				 .seed = 1 };
+	struct backend_conf conf = { .threads = f->threads };
 	struct weights *w;
 	int rc;
 
@@ -84,7 +96,9 @@ static int measure(struct cli *c, struct job *j, struct err *e)
 	rc = j->backend->set_weights(j->net, w, e);
 	weights_free(w);
 	j->profile.layer = ARENA_ARRAY(c->arena, struct layer_time, spec.graph->n_nodes);
-	return rc < 0 ? -1 : j->backend->profile(j->net, f->steps, &j->profile, e);
+	if (rc < 0 || j->backend->profile(j->net, f->steps, &j->profile, e) < 0)
+		return -1;
+	return f->in_flight ? speed_measure(&j->speed, j->backend, &conf, &spec, f->in_flight, 1, e) : 0;
 }
 
 static double total_seconds(const struct job *j)
@@ -139,6 +153,16 @@ static void block_rows(struct str *t, const struct job *j, double total)
 	}
 }
 
+static void speed_rows(struct str *t, const struct job *j)
+{
+	const struct speed *s = &j->speed;
+
+	str_addf(t, "first step done after %.1f ms, of a network whose shapes are known after %.1f ms\n",
+		 1e3 * s->first_s, 1e3 * s->again_s);
+	str_addf(t, "%d in flight: %.0f steps per second together, %.0f examples; %.2f processors busy\n", s->in_flight,
+		 s->steps_per_s, s->steps_per_s * j->recipe.batch, s->processors);
+}
+
 static void print_text(struct cli *c, const struct job *j)
 {
 	const struct flags *f = c->flags;
@@ -160,6 +184,8 @@ static void print_text(struct cli *c, const struct job *j)
 		 "MiB\n",
 		 (double)p->weight_bytes / mib, (double)p->gradient_bytes / mib, (double)p->moment_bytes / mib,
 		 (double)p->activation_bytes / mib, (double)p->workspace_bytes / mib, (double)p->total_bytes / mib);
+	if (f->in_flight)
+		speed_rows(&t, j);
 	cli_print(&t);
 	str_release(&t);
 }
@@ -172,11 +198,19 @@ static void print_json(const struct job *j)
 	json_put(doc, "model", json_str(j->target.name));
 	json_put(doc, "backend", json_str(j->backend->name));
 	json_put(doc, "batch", json_num(j->recipe.batch));
+	json_put(doc, "precision", json_str(recipe_precisions[j->recipe.precision]));
 	json_put(doc, "step_seconds", json_num(total_seconds(j)));
 	json_put(doc, "optimizer_seconds", json_num(j->profile.optimizer_s));
 	json_put(doc, "input_seconds", json_num(j->profile.input_s));
 	json_put(doc, "loss_seconds", json_num(j->profile.loss_s));
 	json_put(doc, "total_bytes", json_num((double)j->profile.total_bytes));
+	if (j->speed.in_flight > 0) {
+		json_put(doc, "first_step_seconds", json_num(j->speed.first_s));
+		json_put(doc, "known_first_step_seconds", json_num(j->speed.again_s));
+		json_put(doc, "in_flight", json_num(j->speed.in_flight));
+		json_put(doc, "steps_per_second", json_num(j->speed.steps_per_s));
+		json_put(doc, "processors", json_num(j->speed.processors));
+	}
 	for (int i = 0; i < g->n_nodes; i++) {
 		const struct layer_time *l = &j->profile.layer[i];
 		struct json *v = json_push(rows, json_object());
@@ -185,6 +219,7 @@ static void print_json(const struct job *j)
 		json_put(v, "kind", json_str(layer_classes[g->nodes[i].kind]->name));
 		json_put(v, "forward_seconds", json_num(l->forward_s));
 		json_put(v, "backward_seconds", json_num(l->backward_s));
+		json_put(v, "macs", json_num((double)g->nodes[i].macs));
 		json_put(v, "bytes", json_num((double)l->bytes));
 		json_put(v, "fused_into", json_str(g->nodes[l->fused_into].id));
 	}
@@ -200,8 +235,9 @@ static int keep(struct cli *c, const struct job *j, struct err *e)
 	const struct graph *g = j->target.graph;
 	const struct net_profile *p = &j->profile;
 	struct store_layer_time *rows = ARENA_ARRAY(c->arena, struct store_layer_time, g->n_nodes);
-	struct store_profile row = { .backend = arena_printf(c->arena, "%s fp32 %d thread%s", j->backend->name,
-							     f->threads, f->threads > 1 ? "s" : ""),
+	struct store_profile row = { .backend = arena_printf(c->arena, "%s %s %d thread%s", j->backend->name,
+							     recipe_precisions[j->recipe.precision], f->threads,
+							     f->threads > 1 ? "s" : ""),
 				     .batch = j->recipe.batch,
 				     .optimizer_s = p->optimizer_s,
 				     .input_s = p->input_s,
@@ -246,8 +282,8 @@ static int run(struct cli *c, struct err *e)
 
 	TRY(cli_target(c, c->args[0], f->store, &j.target, e));
 	TRY(cli_target_data(c, &j.target, f->data || j.target.data_spec ? f->data : "glyphs", &j.data, e));
-	TRY(load_recipe(c, &j, e));
 	TRY(cli_backend(f->backend, f->threads, &j.backend, &j.ctx, e));
+	TRY(load_recipe(c, &j, e));
 	TRY(measure(c, &j, e));
 	if (c->json)
 		print_json(&j);
@@ -268,7 +304,8 @@ const struct command command_profile = {
 	.usage = "MODEL [flags]",
 	.help = "time and memory of a training step, by layer and by block",
 	.more = "  nab profile configs/models/resnet8.json --data cifar:data/cifar-10\n"
-		"  nab profile best --store fashion.db --steps 100",
+		"  nab profile best --store fashion.db --steps 100\n"
+		"  nab profile my.json --backend cuda --in-flight 16",
 	.flags = flags,
 	.flags_size = sizeof(struct flags),
 	.min_args = 1,

@@ -45,6 +45,10 @@ struct cuda_exec {
 	struct cuda_op ops[];
 };
 
+/* How often memory was taken, and how often the caller had to wait, for tests (by dlsym). */
+__attribute__((visibility("default"))) extern _Atomic int64_t emulated_allocs, emulated_waits;
+_Atomic int64_t emulated_allocs, emulated_waits;
+
 static const char *const op_names[CUDA_OP_COUNT] = {
 #define OP(name, member) #name,
 #include "train/cuda/ops.def"
@@ -183,6 +187,7 @@ static int alloc(struct cuda_card *c, int64_t bytes, uint64_t *out, struct cuda_
 	struct block *b = calloc(1, sizeof *b);
 	int64_t left;
 
+	emulated_allocs++;
 	pthread_mutex_lock(&c->lock);
 	left = memory() - c->used;
 	b->raw = bytes >= 0 && bytes <= left ? aligned_alloc(ZONE, (size_t)(bytes + ZONE - 1) / ZONE * ZONE + 2 * ZONE)
@@ -271,6 +276,7 @@ static int within(struct cuda_lane *lane, uint64_t at, int64_t bytes, struct cud
 
 static int upload(struct cuda_lane *lane, uint64_t to, const void *from, int64_t bytes, struct cuda_error *e)
 {
+	emulated_waits++;
 	if (within(lane, to, bytes, e) < 0)
 		return -1;
 	if (bytes)
@@ -280,6 +286,7 @@ static int upload(struct cuda_lane *lane, uint64_t to, const void *from, int64_t
 
 static int download(struct cuda_lane *lane, void *to, uint64_t from, int64_t bytes, struct cuda_error *e)
 {
+	emulated_waits++;
 	if (within(lane, from, bytes, e) < 0)
 		return -1;
 	if (bytes)
@@ -298,6 +305,7 @@ static int fill(struct cuda_lane *lane, uint64_t at, int byte, int64_t bytes, st
 
 static int wait_lane(struct cuda_lane *lane, struct cuda_error *e)
 {
+	emulated_waits++;
 	(void)lane;
 	(void)e;
 	return 0;

@@ -1,5 +1,6 @@
 /* tests/unit/test_cuda.c - the cuda backend against the reference (tests/helper_backend.h): through the emulated
  * plugin, or through the one that NAB_CUDA_PLUGIN names. */
+#include <dlfcn.h>
 #include <math.h>
 #include <pthread.h>
 #include <setjmp.h>
@@ -346,6 +347,42 @@ static void test_steps_at_once(void **state)
 	close_side(&one);
 	close_side(&many);
 	trial_free(&t);
+}
+
+/* However many steps a call trains: it takes no memory, and waits as often as for one. */
+static void test_steps_do_not_wait(void **state)
+{
+	static const int steps[] = { 1, 2, 40 };
+	_Atomic int64_t *allocs, *waits;
+	int64_t before, first = 0;
+	struct step_stats stats = { 0 };
+	struct side side = { 0 };
+	struct trial t;
+	struct err e = { 0 };
+	void *plugin;
+
+	(void)state;
+	cuda_test_plugin();
+	if (!cuda_test_emulated())
+		skip();
+	plugin = dlopen(getenv("NAB_CUDA_PLUGIN"), RTLD_NOW | RTLD_NOLOAD);
+	assert_non_null(plugin);
+	allocs = dlsym(plugin, "emulated_allocs");
+	waits = dlsym(plugin, "emulated_waits");
+	small_trial(&t, cuda);
+	open_side(&t, &side, cuda, 1);
+	*allocs = 0;
+	for (size_t i = 0; i < sizeof steps / sizeof *steps; i++) {
+		before = *waits;
+		assert_int_equal(side.b->train_steps(side.net, 0, steps[i], &stats, &e), 0);
+		first = i == 0 ? *waits - before : first;
+		assert_int_equal(*waits - before, first);
+	}
+	assert_true(first > 0);
+	assert_int_equal(*allocs, 0);
+	close_side(&side);
+	trial_free(&t);
+	dlclose(plugin);
 }
 
 struct runner { /* a thread with a context and a net of its own */
@@ -792,16 +829,27 @@ static void test_lost(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_kinds),        cmocka_unit_test(test_random_nets),
-		cmocka_unit_test(test_spaces),       cmocka_unit_test(test_repeats_and_resumes),
-		cmocka_unit_test(test_raw_inputs),   cmocka_unit_test(test_sharing_and_freezing),
-		cmocka_unit_test(test_profile),      cmocka_unit_test(test_fusions),
-		cmocka_unit_test(test_forms),        cmocka_unit_test(test_steps),
-		cmocka_unit_test(test_recipes),      cmocka_unit_test(test_bf16_kinds),
-		cmocka_unit_test(test_curves),       cmocka_unit_test(test_steps_at_once),
-		cmocka_unit_test(test_side_by_side), cmocka_unit_test(test_other_backend),
-		cmocka_unit_test(test_places),       cmocka_unit_test(test_programs),
-		cmocka_unit_test(test_refusals),     cmocka_unit_test(test_waits),
+		cmocka_unit_test(test_kinds),
+		cmocka_unit_test(test_random_nets),
+		cmocka_unit_test(test_spaces),
+		cmocka_unit_test(test_repeats_and_resumes),
+		cmocka_unit_test(test_raw_inputs),
+		cmocka_unit_test(test_sharing_and_freezing),
+		cmocka_unit_test(test_profile),
+		cmocka_unit_test(test_fusions),
+		cmocka_unit_test(test_forms),
+		cmocka_unit_test(test_steps),
+		cmocka_unit_test(test_recipes),
+		cmocka_unit_test(test_bf16_kinds),
+		cmocka_unit_test(test_curves),
+		cmocka_unit_test(test_steps_at_once),
+		cmocka_unit_test(test_steps_do_not_wait),
+		cmocka_unit_test(test_side_by_side),
+		cmocka_unit_test(test_other_backend),
+		cmocka_unit_test(test_places),
+		cmocka_unit_test(test_programs),
+		cmocka_unit_test(test_refusals),
+		cmocka_unit_test(test_waits),
 		cmocka_unit_test(test_lost),
 	};
 

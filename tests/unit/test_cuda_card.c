@@ -240,6 +240,29 @@ static void runs_are_as_many_as_wanted(void **state)
 	}
 }
 
+/* Steps that were captured are launches of graphs and nothing else: nothing is allocated, nobody waits. (A first long
+ * call captures the longer graph.) */
+static void steps_are_launches_and_nothing_else(void **state)
+{
+	struct cuda_error e = { 0 };
+	struct cuda_card *card;
+	struct cuda_lane *lane;
+	struct cuda_exec *x;
+	long calls, things;
+
+	(void)state;
+	open_lane(&card, &lane);
+	assert_int_equal(exec_new(&x, lane, program, OPS, base, 0, 1, &e), 0);
+	assert_int_equal(exec_run(x, RUNS, &e), 0);
+	calls = fake.calls;
+	things = fake.things;
+	assert_int_equal(exec_run(x, 50 * RUNS + 3, &e), 0);
+	assert_int_equal(fake.calls - calls, 1 /* which device */ + 50 + 3);
+	assert_int_equal(fake.things, things);
+	exec_free(x);
+	close_lane(card, lane);
+}
+
 static void every_operation_has_its_time(void **state)
 {
 	struct cuda_error e = { 0 };
@@ -433,6 +456,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(copies_arrive_though_their_source_changes),
 		cmocka_unit_test(runs_are_as_many_as_wanted),
+		cmocka_unit_test(steps_are_launches_and_nothing_else),
 		cmocka_unit_test(every_operation_has_its_time),
 		cmocka_unit_test(plans_say_scratch_reserve_and_engines),
 		cmocka_unit_test(every_call_may_fail),
