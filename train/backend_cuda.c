@@ -47,6 +47,7 @@ struct net {
 	int cap;      /* examples of a batch */
 	bool trains;  /* there is a training program; */
 	bool updates; /* it ends in a step of the optimizer */
+	bool once;    /* it runs a few times only: no CUDA graph */
 	struct cuda_params params;
 	struct plan train_plan, eval_plan;
 	struct cuda_program train, eval;
@@ -57,6 +58,7 @@ struct net {
 	int64_t at[REGIONS], bytes[REGIONS], total;
 	struct cuda_lease lease;
 	struct cuda_exec *train_exec, *eval_exec;
+	struct net *probe; /* for gradients of so many examples, made when they are first asked for */
 };
 
 /* ---- context -------------------------------------------------------------------------------------------- */
@@ -153,6 +155,7 @@ static void cuda_net_free(struct net *n)
 
 	if (!n)
 		return;
+	cuda_net_free(n->probe);
 	if (n->train_exec)
 		plugin->exec_free(n->train_exec);
 	if (n->eval_exec)
@@ -415,7 +418,7 @@ static int make_exec(const struct net *n, struct cuda_program *p, int control, s
 		base[i] = address(n, i);
 	base[CUDA_DATA] = n->lease.data ? n->lease.data->address : 0;
 	if (n->ctx->plugin->exec_new(out, n->ctx->lane, p->ops, p->n_ops, base, address(n, control),
-				     !n->ctx->conf.eager, &failure) < 0)
+				     !n->ctx->conf.eager && !n->once, &failure) < 0)
 		return failed(n, &failure, e);
 	return 0;
 }
@@ -707,29 +710,41 @@ out:
 	return rc;
 }
 
+/* The net that gradients of `count` examples are computed with. */
+static int make_probe(struct net *n, const uint32_t *index, int64_t count, struct err *e)
+{
+	struct net_spec spec = n->spec;
+	struct recipe *recipe;
+
+	if (n->probe && n->probe->cap == count)
+		return 0;
+	cuda_net_free(n->probe);
+	spec.train = index;
+	spec.n_train = count;
+	n->probe = net_new(n->ctx, &spec);
+	recipe = ARENA_ARRAY(n->probe->arena, struct recipe, 1);
+	*recipe = *n->spec.recipe;
+	recipe->batch = n->probe->cap = (int)count;
+	n->probe->spec.recipe = recipe;
+	n->probe->updates = false;
+	n->probe->once = true;
+	if (make_net(n->probe, e) == 0) {
+		n->probe->spec.train = NULL; /* the caller's; the card has it */
+		return 0;
+	}
+	cuda_net_free(n->probe);
+	n->probe = NULL;
+	return -1;
+}
+
 static int cuda_gradients(struct net *n, const uint32_t *index, int64_t count, struct weights *out, double *loss,
 			  struct err *e)
 {
-	struct recipe recipe = *n->spec.recipe;
-	struct net_spec spec = n->spec;
-	struct net *other;
-	int rc = -1;
-
-	if (same_size(n, out, e) < 0)
+	if (same_size(n, out, e) < 0 || make_probe(n, index, count, e) < 0 ||
+	    transfer(n, CUDA_GO_OUT, out->data, CUDA_PARAMS, true, e) < 0 ||
+	    transfer(n->probe, CUDA_COME_IN, out->data, CUDA_PARAMS, true, e) < 0)
 		return -1;
-	recipe.batch = (int)count;
-	spec.recipe = &recipe;
-	spec.train = index;
-	spec.n_train = count;
-	other = net_new(n->ctx, &spec);
-	other->updates = false;
-	TRY(make_net(other, e));
-	TRY(transfer(n, CUDA_GO_OUT, out->data, CUDA_PARAMS, true, e));
-	TRY(transfer(other, CUDA_COME_IN, out->data, CUDA_PARAMS, true, e));
-	rc = batch_gradients(other, index, out, loss, e);
-out:
-	cuda_net_free(other);
-	return rc < 0 ? -1 : 0;
+	return batch_gradients(n->probe, index, out, loss, e);
 }
 
 /* ---- profile -------------------------------------------------------------------------------------------- */

@@ -220,6 +220,58 @@ static void test_tuned(void **state)
 	}
 }
 
+static void gradients(const struct backend *b, struct net *net, const struct dataset *d, int count, struct weights *out)
+{
+	struct err e = { 0 };
+	double loss;
+
+	if (b->gradients(net, d->split[SPLIT_TRAIN], count, out, &loss, &e) < 0)
+		fail_msg("%s", e.msg);
+}
+
+/* Of as many examples as before, of others, and after more training. */
+static void test_gradients_again(void **state)
+{
+	const struct backend *b = backend_find("cuda");
+	struct backend_conf conf = { .threads = 1 };
+	struct recipe r = recipe(PRECISION_BF16);
+	struct arena *a = arena_new();
+	const struct graph *g = graph_of(a, models[1]);
+	const struct dataset *d = pictures(a);
+	struct net_spec spec = {
+		.graph = g, .recipe = &r, .data = d, .train = d->split[SPLIT_TRAIN], .n_train = 4 * BATCH
+	};
+	struct step_stats stats = { 0 };
+	struct weights *w[5];
+	struct backend_ctx *ctx;
+	struct net *net;
+	struct err e;
+	size_t bytes;
+
+	(void)state;
+	cuda_test_plugin();
+	for (int i = 0; i < 5; i++)
+		w[i] = weights_new(g, &e);
+	bytes = (size_t)w[0]->total * sizeof *w[0]->data;
+	weights_init(w[0], g, 5);
+	assert_int_equal(b->open(&ctx, &conf, &e), 0);
+	assert_int_equal(b->net_create(&net, ctx, &spec, &e), 0);
+	assert_int_equal(b->set_weights(net, w[0], &e), 0);
+	gradients(b, net, d, 8, w[1]);
+	gradients(b, net, d, 24, w[2]);
+	gradients(b, net, d, 8, w[3]);
+	assert_memory_equal(w[1]->data, w[3]->data, bytes);
+	assert_memory_not_equal(w[1]->data, w[2]->data, bytes);
+	assert_int_equal(b->train_steps(net, 0, 2, &stats, &e), 0);
+	gradients(b, net, d, 8, w[4]);
+	assert_memory_not_equal(w[1]->data, w[4]->data, bytes);
+	b->net_free(net);
+	b->close(ctx);
+	for (int i = 0; i < 5; i++)
+		weights_free(w[i]);
+	arena_free(a);
+}
+
 static void *in_flight(void *arg)
 {
 	return train(arg) < 0 ? arg : NULL;
@@ -262,10 +314,8 @@ static void test_in_flight(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_curves),
-		cmocka_unit_test(test_graphs),
-		cmocka_unit_test(test_tuned),
-		cmocka_unit_test(test_in_flight),
+		cmocka_unit_test(test_curves),          cmocka_unit_test(test_graphs),    cmocka_unit_test(test_tuned),
+		cmocka_unit_test(test_gradients_again), cmocka_unit_test(test_in_flight),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
