@@ -173,7 +173,7 @@ endif
 all: $(PLUGIN)
 
 # Its parts that need no card are tested on a runtime that is made up.
-$B/tests/unit/test_cuda_card.o $B/tests/unit/test_cuda_measure.o: override CFLAGS += $(CUDA_TOP:%=-isystem %/include) $(CUDNN_INCLUDE:%=-isystem %)
+$(patsubst %,$B/tests/unit/test_cuda_%.o,card library measure): override CFLAGS += $(CUDA_TOP:%=-isystem %/include) $(CUDNN_INCLUDE:%=-isystem %)
 
 backend_cuda.so: $B/backend_cuda.so
 	$(Q)cp -f $< $@

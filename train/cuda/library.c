@@ -93,30 +93,42 @@ static void add_packages(struct paths *p, const char *prefix, const struct share
 	}
 }
 
-/* The prefix of the python3 on PATH (".../bin/python3", links resolved), or "". */
-static void python_prefix(char out[PATH_MAX])
+/* ".../bin/python3" without its last two parts. */
+static void to_prefix(char *path)
+{
+	for (int up = 0; up < 2 && strrchr(path, '/'); up++)
+		*strrchr(path, '/') = 0;
+}
+
+/* The packages of the python3 on PATH: of a virtual environment, whose python3 is a link to that of the system, and of
+ * what the link leads to. */
+static void add_python(struct paths *p, const struct shared *s)
 {
 	const char *path = getenv("PATH");
-	char file[PATH_MAX + 16];
+	char file[PATH_MAX], real[PATH_MAX] = "";
 
-	*out = 0;
-	for (const char *at = path ? path : ""; *at && !*out; at += strspn(at, ":")) {
+	for (const char *at = path ? path : ""; *at && !*real; at += strspn(at, ":")) {
 		size_t len = strcspn(at, ":");
 
-		snprintf(file, sizeof file, "%.*s/python3", (int)len, at);
-		if (access(file, X_OK) || !realpath(file, out))
-			*out = 0;
+		if (snprintf(file, sizeof file, "%.*s/python3", (int)len, at) >= PATH_MAX || access(file, X_OK) ||
+		    !realpath(file, real))
+			*real = 0;
 		at += len;
 	}
-	for (int up = 0; up < 2 && strrchr(out, '/'); up++)
-		*strrchr(out, '/') = 0;
+	if (!*real)
+		return;
+	to_prefix(file);
+	to_prefix(real);
+	add_packages(p, file, s);
+	if (strcmp(file, real) != 0)
+		add_packages(p, real, s);
 }
 
 static void look(struct paths *p, const struct shared *s)
 {
 	static const char *const homes[] = { "CUDA_HOME", "CUDA_PATH" }, *const subs[] = { "lib64", "lib" };
 	const char *own = getenv(s->variable), *home = getenv("HOME"), *venv = getenv("VIRTUAL_ENV");
-	char prefix[PATH_MAX], dir[PATH_MAX];
+	char dir[PATH_MAX];
 	struct stat st;
 
 	if (own && *own) {
@@ -136,9 +148,7 @@ static void look(struct paths *p, const struct shared *s)
 	add_path(p, "/usr/lib/x86_64-linux-gnu", s->file);
 	if (venv && *venv)
 		add_packages(p, venv, s);
-	python_prefix(prefix);
-	if (*prefix)
-		add_packages(p, prefix, s);
+	add_python(p, s);
 	snprintf(dir, sizeof dir, "%s/.local", home ? home : "");
 	add_packages(p, dir, s);
 }
