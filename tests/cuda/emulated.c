@@ -1,6 +1,7 @@
 /* tests/cuda/emulated.c - a CUDA plugin without CUDA (train/cuda/abi.h): the kernels of train/cuda/, compiled for the
  * processor, behind the plugin's own functions. "Device" memory is host memory filled with NaN and between red zones,
- * which are looked at after every run of an executable.
+ * which are looked at after every run of an executable. What is put into a lane is done later: at the latest when it is
+ * waited for, and sometimes at once, before what other lanes hold, so that an order that nobody asked for shows.
  *
  * For tests:
  *	NAB_EMULATED_DEVICES=n           cards (1)
@@ -34,8 +35,23 @@ struct cuda_card {
 	int64_t used;
 };
 
+enum task_kind { UPLOAD, FILL, COPY, RUN, FOLLOW };
+
+struct task {
+	struct task *next;
+	enum task_kind kind;
+	uint64_t to, from;
+	int64_t n; /* bytes; RUN: times; FOLLOW: tasks that the other lane must have done */
+	int byte;
+	struct cuda_exec *exec;
+	struct cuda_lane *other;
+	char bytes[]; /* UPLOAD */
+};
+
 struct cuda_lane {
 	struct cuda_card *card;
+	struct task *first, **end;
+	int64_t put, done; /* tasks */
 };
 
 struct cuda_exec {
@@ -248,13 +264,80 @@ static int zones_check(struct cuda_card *c, int op, struct cuda_error *e)
 static int lane_open(struct cuda_lane **out, struct cuda_card *card, struct cuda_error *e)
 {
 	(void)e;
-	*out = malloc(sizeof **out);
+	*out = calloc(1, sizeof **out);
 	(*out)->card = card;
+	(*out)->end = &(*out)->first;
 	return 0;
+}
+
+static int run_times(struct cuda_exec *x, int64_t times, struct cuda_error *e);
+static int advance(struct cuda_lane *lane, int64_t until, struct cuda_error *e);
+
+static int run_task(const struct task *t, struct cuda_error *e)
+{
+	switch (t->kind) {
+	case UPLOAD:
+		memcpy((void *)(uintptr_t)t->to, t->bytes, (size_t)t->n);
+		break;
+	case FILL:
+		memset((void *)(uintptr_t)t->to, t->byte, (size_t)t->n);
+		break;
+	case COPY:
+		memcpy((void *)(uintptr_t)t->to, (const void *)(uintptr_t)t->from, (size_t)t->n);
+		break;
+	case RUN:
+		return run_times(t->exec, t->n, e);
+	case FOLLOW:
+		return advance(t->other, t->n, e);
+	}
+	return 0;
+}
+
+/* Does the lane's first tasks, as many as `until` are done. */
+static int advance(struct cuda_lane *lane, int64_t until, struct cuda_error *e)
+{
+	int rc = 0;
+
+	while (lane->done < until && rc == 0) {
+		struct task *t = lane->first;
+
+		rc = run_task(t, e);
+		lane->first = t->next;
+		lane->end = lane->first ? lane->end : &lane->first;
+		lane->done++;
+		free(t);
+	}
+	return rc;
+}
+
+static struct task *task_new(enum task_kind kind, int64_t bytes)
+{
+	struct task *t = calloc(1, sizeof *t + (size_t)bytes);
+
+	t->kind = kind;
+	return t;
+}
+
+/* At every second task, as the bits of its number fall, the lane does all that it holds. */
+static int put_task(struct cuda_lane *lane, struct task *t, struct cuda_error *e)
+{
+	*lane->end = t;
+	lane->end = &t->next;
+	lane->put++;
+	return __builtin_parityll((unsigned long long)lane->put) ? advance(lane, lane->put, e) : 0;
+}
+
+static int drain(struct cuda_lane *lane, struct cuda_error *e)
+{
+	return advance(lane, lane->put, e);
 }
 
 static void lane_close(struct cuda_lane *lane)
 {
+	struct cuda_error nobody;
+
+	while (lane->first)
+		drain(lane, &nobody);
 	free(lane);
 }
 
@@ -276,18 +359,24 @@ static int within(struct cuda_lane *lane, uint64_t at, int64_t bytes, struct cud
 
 static int upload(struct cuda_lane *lane, uint64_t to, const void *from, int64_t bytes, struct cuda_error *e)
 {
+	struct task *t;
+
 	emulated_waits++;
+	if (bytes == 0)
+		return 0;
 	if (within(lane, to, bytes, e) < 0)
 		return -1;
-	if (bytes)
-		memcpy((void *)(uintptr_t)to, from, (size_t)bytes);
-	return 0;
+	t = task_new(UPLOAD, bytes);
+	t->to = to;
+	t->n = bytes;
+	memcpy(t->bytes, from, (size_t)bytes);
+	return put_task(lane, t, e);
 }
 
 static int download(struct cuda_lane *lane, void *to, uint64_t from, int64_t bytes, struct cuda_error *e)
 {
 	emulated_waits++;
-	if (within(lane, from, bytes, e) < 0)
+	if (within(lane, from, bytes, e) < 0 || drain(lane, e) < 0)
 		return -1;
 	if (bytes)
 		memcpy(to, (const void *)(uintptr_t)from, (size_t)bytes);
@@ -296,19 +385,43 @@ static int download(struct cuda_lane *lane, void *to, uint64_t from, int64_t byt
 
 static int fill(struct cuda_lane *lane, uint64_t at, int byte, int64_t bytes, struct cuda_error *e)
 {
+	struct task *t;
+
 	if (within(lane, at, bytes, e) < 0)
 		return -1;
-	if (bytes)
-		memset((void *)(uintptr_t)at, byte, (size_t)bytes);
-	return 0;
+	t = task_new(FILL, 0);
+	t->to = at;
+	t->n = bytes;
+	t->byte = byte;
+	return put_task(lane, t, e);
+}
+
+static int copy(struct cuda_lane *lane, uint64_t to, uint64_t from, int64_t bytes, struct cuda_error *e)
+{
+	struct task *t;
+
+	if (within(lane, to, bytes, e) < 0 || within(lane, from, bytes, e) < 0)
+		return -1;
+	t = task_new(COPY, 0);
+	t->to = to;
+	t->from = from;
+	t->n = bytes;
+	return put_task(lane, t, e);
+}
+
+static int follow(struct cuda_lane *lane, struct cuda_lane *other, struct cuda_error *e)
+{
+	struct task *t = task_new(FOLLOW, 0);
+
+	t->other = other;
+	t->n = other->put;
+	return put_task(lane, t, e);
 }
 
 static int wait_lane(struct cuda_lane *lane, struct cuda_error *e)
 {
 	emulated_waits++;
-	(void)lane;
-	(void)e;
-	return 0;
+	return drain(lane, e);
 }
 
 /* ---- programs -------------------------------------------------------------------------------------------- */
@@ -403,6 +516,10 @@ static int exec_new(struct cuda_exec **out, struct cuda_lane *lane, const struct
 
 static void exec_free(struct cuda_exec *x)
 {
+	struct cuda_error nobody;
+
+	while (x->lane->first)
+		drain(x->lane, &nobody);
 	free(x);
 }
 
@@ -434,18 +551,28 @@ static bool lost(void)
 	return fault && sscanf(fault, "lost:after:%lld", &after) == 1 && atomic_fetch_add(&runs, 1) + 1 >= after;
 }
 
-static int exec_run(struct cuda_exec *x, int64_t times, struct cuda_error *e)
+static int run_times(struct cuda_exec *x, int64_t times, struct cuda_error *e)
 {
 	const char *order = getenv("NAB_EMULATED_ORDER");
 
 	emulate_order(order && strcmp(order, "reverse") == 0);
-	if (lost())
-		return fail(e, CUDA_LOST, -1, "an illegal memory access was encountered (emulated)");
 	for (int64_t t = 0; t < times; t++)
 		for (int i = 0; i < x->n; i++)
 			if (run_op(x, i, e) < 0)
 				return -1;
 	return zones_check(x->lane->card, -1, e);
+}
+
+static int exec_run(struct cuda_exec *x, int64_t times, struct cuda_error *e)
+{
+	struct task *t;
+
+	if (lost())
+		return fail(e, CUDA_LOST, -1, "an illegal memory access was encountered (emulated)");
+	t = task_new(RUN, 0);
+	t->exec = x;
+	t->n = times;
+	return put_task(x->lane, t, e);
 }
 
 static double seconds_now(void)
@@ -458,6 +585,8 @@ static double seconds_now(void)
 
 static int exec_time(struct cuda_exec *x, double *seconds, struct cuda_error *e)
 {
+	if (drain(x->lane, e) < 0)
+		return -1;
 	for (int i = 0; i < x->n; i++) {
 		double start = seconds_now();
 
@@ -504,6 +633,8 @@ const struct cuda_plugin *nab_cuda_plugin(void)
 		.upload = upload,
 		.download = download,
 		.fill = fill,
+		.copy = copy,
+		.follow = follow,
 		.plan = plan,
 		.exec_new = exec_new,
 		.exec_free = exec_free,

@@ -8,7 +8,7 @@
 #include <string.h>
 
 struct task { /* what was put into a stream */
-	enum { TASK_COPY, TASK_FILL, TASK_EVENT, TASK_OP } kind;
+	enum { TASK_COPY, TASK_FILL, TASK_EVENT, TASK_WAIT, TASK_OP } kind;
 	void *to;
 	const void *from;
 	size_t n;
@@ -27,8 +27,8 @@ struct CUstream_st {
 	struct tasks *graph; /* being captured */
 };
 struct CUevent_st {
-	bool done;
-	double at; /* when, in ms */
+	int recorded, done; /* so many times: put into a stream, and come to there */
+	double at;          /* when, in ms */
 };
 
 static struct fake {
@@ -105,8 +105,10 @@ static void run_task(const struct task *t)
 		memset(t->to, t->value, t->n);
 		break;
 	case TASK_EVENT:
-		((struct CUevent_st *)t->to)->done = true;
+		((struct CUevent_st *)t->to)->done = t->value;
 		((struct CUevent_st *)t->to)->at = fake.clock;
+		break;
+	case TASK_WAIT:
 		break;
 	case TASK_OP:
 		add_task(&fake.ran, *t);
@@ -117,19 +119,37 @@ static void run_task(const struct task *t)
 
 static struct CUstream_st *streams[8];
 
+static bool is_done(const struct CUevent_st *e)
+{
+	return e->done == e->recorded;
+}
+
+static bool is_held_up(const struct task *t)
+{
+	return t->kind == TASK_WAIT && ((struct CUevent_st *)t->to)->done < t->value;
+}
+
+/* Does what a stream holds, as far as it can; how much that was. */
+static int work_stream(struct CUstream_st *s, const struct CUevent_st *until)
+{
+	int k = 0;
+
+	while (s && k < s->tasks.n && !(until && is_done(until)) && !is_held_up(&s->tasks.task[k]))
+		run_task(&s->tasks.task[k++]);
+	if (!k)
+		return 0;
+	s->tasks.n -= k;
+	memmove(s->tasks.task, s->tasks.task + k, (size_t)s->tasks.n * sizeof *s->tasks.task);
+	return k;
+}
+
 /* Does what every stream holds, until the event is done (NULL: all of it). */
 static void work(const struct CUevent_st *until)
 {
-	for (size_t i = 0; i < sizeof streams / sizeof *streams; i++) {
-		struct CUstream_st *s = streams[i];
-		int k = 0;
-
-		while (s && k < s->tasks.n && !(until && until->done))
-			run_task(&s->tasks.task[k++]);
-		if (!k)
-			continue;
-		s->tasks.n -= k;
-		memmove(s->tasks.task, s->tasks.task + k, (size_t)s->tasks.n * sizeof *s->tasks.task);
+	for (bool more = true; more;) {
+		more = false;
+		for (size_t i = 0; i < sizeof streams / sizeof *streams; i++)
+			more |= work_stream(streams[i], until) > 0;
 	}
 }
 
@@ -285,7 +305,6 @@ cudaError_t cudaEventCreateWithFlags(cudaEvent_t *out, unsigned flags)
 	(void)flags;
 	MAY_FAIL();
 	*out = thing(sizeof **out);
-	(*out)->done = true;
 	return cudaSuccess;
 }
 
@@ -309,8 +328,15 @@ cudaError_t cudaEventDestroy(cudaEvent_t e)
 cudaError_t cudaEventRecord(cudaEvent_t e, cudaStream_t s)
 {
 	MAY_FAIL();
-	e->done = false;
-	put(s, (struct task){ .kind = TASK_EVENT, .to = e });
+	put(s, (struct task){ .kind = TASK_EVENT, .to = e, .value = ++e->recorded });
+	return cudaSuccess;
+}
+
+cudaError_t cudaStreamWaitEvent(cudaStream_t s, cudaEvent_t e, unsigned flags)
+{
+	(void)flags;
+	MAY_FAIL();
+	put(s, (struct task){ .kind = TASK_WAIT, .to = e, .value = e->recorded });
 	return cudaSuccess;
 }
 
@@ -323,7 +349,7 @@ cudaError_t cudaEventSynchronize(cudaEvent_t e)
 
 cudaError_t cudaEventElapsedTime(float *ms, cudaEvent_t a, cudaEvent_t b)
 {
-	*ms = a->done && b->done ? (float)(b->at - a->at) : -1;
+	*ms = is_done(a) && is_done(b) ? (float)(b->at - a->at) : -1;
 	MAY_FAIL();
 	return cudaSuccess;
 }

@@ -210,6 +210,36 @@ static void copies_arrive_though_their_source_changes(void **state)
 	mem_free(to);
 }
 
+/* Each lane in turn waits for what the other one holds by then, and for nothing that comes later. */
+static void a_lane_follows_another(void **state)
+{
+	struct cuda_error e = { 0 };
+	struct cuda_card *card;
+	struct cuda_lane *lane[2];
+	uint64_t device;
+	char text[5] = "";
+
+	(void)state;
+	for (int first = 0; first < 2; first++) {
+		open_lane(&card, &lane[0]);
+		assert_int_equal(lane_open(&lane[1], card, &e), 0);
+		assert_int_equal(memory_alloc(card, 8, &device, &e), 0);
+		assert_int_equal(lane_upload(lane[first], device, "abcdefgh", 8, &e), 0);
+		assert_int_equal(lane_copy(lane[first], device, device + 4, 4, &e), 0);
+		assert_int_equal(lane_follow(lane[!first], lane[first], &e), 0);
+		assert_int_equal(lane_copy(lane[!first], device + 4, device, 2, &e), 0);
+		assert_int_equal(lane_follow(lane[first], lane[!first], &e), 0);
+		assert_int_equal(lane_fill(lane[first], device, 'x', 4, &e), 0);
+		assert_int_equal(lane_download(lane[!first], text, device + 4, 4, &e), 0);
+		assert_string_equal(text, "efgh");
+		assert_int_equal(lane_download(lane[first], text, device, 4, &e), 0);
+		assert_string_equal(text, "xxxx");
+		lane_close(lane[1]);
+		memory_release(card, device);
+		close_lane(card, lane[0]);
+	}
+}
+
 static void runs_are_as_many_as_wanted(void **state)
 {
 	static const int times[] = { 1, 0, RUNS - 1, RUNS, RUNS + 1, 3 * RUNS + 2 };
@@ -319,7 +349,7 @@ static void plans_say_scratch_reserve_and_engines(void **state)
 static int use(struct cuda_error *e)
 {
 	struct cuda_card *card = NULL;
-	struct cuda_lane *lane = NULL;
+	struct cuda_lane *lane = NULL, *other = NULL;
 	struct cuda_exec *x = NULL;
 	struct cuda_op ops[OPS];
 	int64_t scratch[OPS], reserve[OPS], bytes;
@@ -333,11 +363,13 @@ static int use(struct cuda_error *e)
 	     lane_open(&lane, card, e) < 0 || lane_upload(lane, device, "1234567", 8, e) < 0 ||
 	     exec_plan(card, NULL, ops, OPS, 0, scratch, reserve, e) < 0 ||
 	     exec_new(&x, lane, ops, OPS, base, 0, 1, e) < 0 || exec_run(x, RUNS + 1, e) < 0 ||
-	     exec_time(x, seconds, e) < 0 || lane_fill(lane, device, '0', 1, e) < 0 ||
-	     lane_download(lane, text, device, 8, e) < 0 || lane_wait(lane, e) < 0;
+	     exec_time(x, seconds, e) < 0 || lane_fill(lane, device, '0', 1, e) < 0 || lane_open(&other, card, e) < 0 ||
+	     lane_follow(other, lane, e) < 0 || lane_copy(other, device + 1, device, 1, e) < 0 ||
+	     lane_follow(lane, other, e) < 0 || lane_download(lane, text, device, 8, e) < 0 || lane_wait(lane, e) < 0;
 	if (!rc)
-		assert_string_equal(text, "0234567");
+		assert_string_equal(text, "0034567");
 	exec_free(x);
+	lane_close(other);
 	lane_close(lane); /* waits, so that nothing uses the memory any more */
 	memory_release(card, device);
 	card_close(card);
@@ -365,7 +397,7 @@ static void use_with_failures(cudaError_t error, bool sticky, bool no_pool, enum
 				assert_int_equal(e.status, want);
 			assert_true(e.text[0] && e.op >= -1 && e.op < OPS);
 		} else {
-			assert_true(n > calls - 10);
+			assert_true(n > calls - 13);
 		}
 		if (sticky && fake.things) { /* the process ends: what a lost card holds is not given back */
 			fake.things = 0;
@@ -455,6 +487,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(copies_arrive_though_their_source_changes),
+		cmocka_unit_test(a_lane_follows_another),
 		cmocka_unit_test(runs_are_as_many_as_wanted),
 		cmocka_unit_test(steps_are_launches_and_nothing_else),
 		cmocka_unit_test(every_operation_has_its_time),

@@ -276,6 +276,35 @@ static void copies_of_any_size_arrive(void **state)
 	mem_free(to);
 }
 
+/* One lane goes on with its program while another one reads a copy of what it had reached: round after round, and the
+ * host waits only for the reader. */
+static void a_lane_follows_another(void **state)
+{
+	enum { ROUNDS = 12, RUNS = 3, STATE = BUFFERS * FLOATS * 4 };
+	static struct machine m, start;
+	struct cuda_lane *reader;
+	uint64_t copy;
+
+	(void)state;
+	open_card();
+	machine_open(&m, 11, true);
+	start = m;
+	GOOD(plugin->lane_open(&reader, card, &bad));
+	GOOD(plugin->alloc(card, STATE, &copy, &bad));
+	for (int i = 1; i <= ROUNDS; i++) {
+		GOOD(plugin->exec_run(m.exec, RUNS, &bad));
+		GOOD(plugin->copy(m.lane, copy, m.slab, STATE, &bad));
+		GOOD(plugin->follow(reader, m.lane, &bad));
+		GOOD(plugin->exec_run(m.exec, RUNS, &bad));
+		GOOD(plugin->download(reader, m.state, copy, STATE, &bad));
+		expect(&m, &start, (2 * i - 1) * RUNS);
+	}
+	GOOD(plugin->wait(m.lane, &bad));
+	plugin->lane_close(reader);
+	plugin->release(card, copy);
+	machine_close(&m);
+}
+
 static void a_card_that_is_not_there_is_refused(void **state)
 {
 	struct cuda_error e = { 0 };
@@ -305,6 +334,7 @@ int main(void)
 		cmocka_unit_test(every_operation_takes_time),
 		cmocka_unit_test(memory_is_taken_and_given_back),
 		cmocka_unit_test(copies_of_any_size_arrive),
+		cmocka_unit_test(a_lane_follows_another),
 		cmocka_unit_test(a_card_that_is_not_there_is_refused),
 	};
 

@@ -32,7 +32,7 @@
 extern "C" {
 #endif
 
-enum { CUDA_ABI = 2 };
+enum { CUDA_ABI = 3 };
 enum { CUDA_ALIGN = 256 /* bytes, of every buffer */, CUDA_PITCH = 8 };
 
 enum cuda_elem { CUDA_F32, CUDA_BF16, CUDA_I32 };
@@ -380,6 +380,10 @@ struct cuda_plugin {
 	int (*upload)(struct cuda_lane *lane, uint64_t to, const void *from, int64_t bytes, struct cuda_error *e);
 	int (*download)(struct cuda_lane *lane, void *to, uint64_t from, int64_t bytes, struct cuda_error *e);
 	int (*fill)(struct cuda_lane *lane, uint64_t at, int byte, int64_t bytes, struct cuda_error *e);
+	int (*copy)(struct cuda_lane *lane, uint64_t to, uint64_t from, int64_t bytes, struct cuda_error *e);
+	/* What is put into the lane from now on begins when all that is in the other one by now is done; the host does
+	 * not wait. Both belong to the calling thread. */
+	int (*follow)(struct cuda_lane *lane, struct cuda_lane *other, struct cuda_error *e);
 
 	/* Chooses an engine for every operation (writes u.conv.engine and the like) and says how many bytes of scratch
 	 * each takes: scratch[n]. card NULL: for the device described by JSON text `description` (cuDNN's device

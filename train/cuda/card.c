@@ -357,6 +357,25 @@ int lane_fill(struct cuda_lane *lane, uint64_t at, int byte, int64_t bytes, stru
 			  "filling memory", e);
 }
 
+int lane_copy(struct cuda_lane *lane, uint64_t to, uint64_t from, int64_t bytes, struct cuda_error *e)
+{
+	if (card_use(lane->card, e) < 0)
+		return -1;
+	return card_check(lane->card,
+			  cudaMemcpyAsync((void *)(uintptr_t)to, (const void *)(uintptr_t)from, (size_t)bytes,
+					  cudaMemcpyDeviceToDevice, lane->stream),
+			  "copying on the device", e);
+}
+
+/* The event may be recorded again at once: what waits has taken its present meaning. */
+int lane_follow(struct cuda_lane *lane, struct cuda_lane *other, struct cuda_error *e)
+{
+	if (card_use(lane->card, e) < 0 ||
+	    card_check(lane->card, cudaEventRecord(other->done, other->stream), "ordering streams", e) < 0)
+		return -1;
+	return card_check(lane->card, cudaStreamWaitEvent(lane->stream, other->done, 0), "ordering streams", e);
+}
+
 int lane_wait(struct cuda_lane *lane, struct cuda_error *e)
 {
 	if (card_use(lane->card, e) < 0 ||

@@ -63,6 +63,8 @@ void lane_close(struct cuda_lane *lane);
 int lane_upload(struct cuda_lane *lane, uint64_t to, const void *from, int64_t bytes, struct cuda_error *e);
 int lane_download(struct cuda_lane *lane, void *to, uint64_t from, int64_t bytes, struct cuda_error *e);
 int lane_fill(struct cuda_lane *lane, uint64_t at, int byte, int64_t bytes, struct cuda_error *e);
+int lane_copy(struct cuda_lane *lane, uint64_t to, uint64_t from, int64_t bytes, struct cuda_error *e);
+int lane_follow(struct cuda_lane *lane, struct cuda_lane *other, struct cuda_error *e);
 int lane_wait(struct cuda_lane *lane, struct cuda_error *e);
 
 #endif
