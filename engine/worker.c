@@ -110,6 +110,13 @@ static int on_epoch(void *arg, const struct epoch_record *r)
 	return atomic_load(&l->order->stop);
 }
 
+static bool stopped(void *arg)
+{
+	struct lane *l = arg;
+
+	return atomic_load(&l->order->stop);
+}
+
 static void on_step(void *arg, int epoch, int64_t step, int64_t steps, double loss)
 {
 	struct lane *l = arg;
@@ -478,6 +485,7 @@ static int train(struct lane *l, struct arena *a, struct err *e)
 		.max_seconds = json_get_real(l->job, "seconds"),
 		.on_epoch = on_epoch,
 		.on_step = on_step,
+		.stopped = stopped,
 		.arg = l,
 	};
 	TRY(train_run(l->backend, l->ctx, &spec, &result, final, e));

@@ -572,6 +572,7 @@ void try_profile(const struct backend *b)
 	small_trial(&t, b);
 	open_side(&t, &t.own, b, 1);
 	assert_int_equal(t.own.b->profile(t.own.net, 3, &p, &e), 0);
+	assert_int_equal(b->net_bytes(t.own.net), p.total_bytes);
 	for (int i = 0; i < t.g->n_nodes; i++)
 		sum += layer[i].forward_s + layer[i].backward_s;
 	assert_true(sum > 0 && p.optimizer_s > 0 && p.input_s > 0 && p.loss_s > 0);
@@ -581,11 +582,7 @@ void try_profile(const struct backend *b)
 	assert_true(p.total_bytes >=
 		    p.weight_bytes + p.gradient_bytes + p.moment_bytes + p.activation_bytes + p.workspace_bytes);
 
-	spec = (struct net_spec){ .graph = t.g,
-				  .recipe = &t.r,
-				  .data = t.data,
-				  .train = t.train,
-				  .n_train = TRAIN };
+	spec = (struct net_spec){ .graph = t.g, .recipe = &t.r, .data = t.data, .train = t.train, .n_train = TRAIN };
 	assert_int_equal(b->open(&ctx, &conf, &e), 0);
 	assert_int_equal(b->plan_bytes(ctx, &spec, &e), p.total_bytes);
 	b->close(ctx);

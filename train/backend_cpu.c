@@ -219,7 +219,7 @@ static int64_t block_floats(const struct net *n)
 	return copies * n->params.weight_floats + n->params.stat_floats + tensor_floats(n) + 16;
 }
 
-static int64_t net_bytes(const struct net *n)
+static int64_t cpu_net_bytes(const struct net *n)
 {
 	const struct shape *in = &n->g->inputs[0].shape;
 
@@ -255,7 +255,7 @@ static void cpu_net_free(struct net *n)
 static int64_t cpu_plan_bytes(struct backend_ctx *ctx, const struct net_spec *spec, struct err *e)
 {
 	struct net *n = net_new(ctx, spec);
-	int64_t bytes = plan_net(n, e) < 0 ? -1 : net_bytes(n);
+	int64_t bytes = plan_net(n, e) < 0 ? -1 : cpu_net_bytes(n);
 
 	cpu_net_free(n);
 	return bytes;
@@ -289,7 +289,7 @@ static int out_of_memory(int64_t want, int64_t most, struct err *e)
 
 static int allocate(struct net *n, struct err *e)
 {
-	int64_t want = net_bytes(n), most = n->ctx->conf.most_bytes, size = n->params.weight_floats;
+	int64_t want = cpu_net_bytes(n), most = n->ctx->conf.most_bytes, size = n->params.weight_floats;
 	float *at;
 
 	if (most > 0 && want > most)
@@ -640,7 +640,7 @@ static void profile_bytes(const struct net *n, struct net_profile *out)
 	out->moment_bytes = n->moments * weights;
 	out->workspace_bytes = n->train.scratch_bytes;
 	out->activation_bytes = tensor_floats(n) * size - out->workspace_bytes;
-	out->total_bytes = net_bytes(n);
+	out->total_bytes = cpu_net_bytes(n);
 }
 
 static int cpu_profile(struct net *n, int steps, struct net_profile *out, struct err *e)
@@ -678,6 +678,7 @@ const struct backend backend_cpu = {
 	.plan_bytes = cpu_plan_bytes,
 	.net_create = cpu_net_create,
 	.net_free = cpu_net_free,
+	.net_bytes = cpu_net_bytes,
 	.set_weights = cpu_set_weights,
 	.get_weights = cpu_get_weights,
 	.train_steps = cpu_train_steps,

@@ -1,9 +1,10 @@
 /* train/backend_cuda.c - the cuda backend: programs for a card (train/backend_cuda_program.h), run by the plugin.
  *
- * A net has two programs over the same parameters, for training steps and for evaluation, which never run at the same
- * time and share the slab. Everything of a net lies in one block on the card, whose size is known before it is asked
- * for. What changes from step to step stands on the card, too (struct cuda_control, struct cuda_step): the host sends a
- * list of steps and waits for the sums. States are those of the cpu backend: PyTorch's layout.
+ * A net has two programs, for training steps and for evaluation, which run side by side: each has a lane and a slab of
+ * its own, and evaluation reads a copy of the weights that is taken between two training steps. (A net that does not
+ * train has no copy.) Everything of a net lies in one block on the card, whose size is known before it is asked for.
+ * What changes from step to step stands on the card, too (struct cuda_control, struct cuda_step): the host sends a list
+ * of steps and waits for the sums. States are those of the cpu backend: PyTorch's layout.
  */
 #include "train/backend.h"
 
@@ -26,8 +27,8 @@ struct backend_ctx {
 	struct backend_conf conf;
 	struct cuda_common *common;
 	const struct cuda_plugin *plugin;
-	struct cuda_lane *lane;
-	int nets; /* alive: with one in hand it does not wait for memory */
+	struct cuda_lane *lane, *beside; /* of everything; of evaluation */
+	int nets;                        /* alive: with one in hand it does not wait for memory */
 };
 
 enum { MOMENTS_MAX = 2, STEPS_MOST = 1024, PIECE_BYTES = 1 << 24 };
@@ -36,8 +37,17 @@ enum region { /* of a net's block: those of the same name in enum cuda_base, and
 	      TRAIN_LIST = CUDA_BASES,
 	      TRAIN_CONTROL,
 	      EVAL_CONTROL,
+	      EVAL_SLAB, /* what evaluation has in the place of CUDA_SLAB and, of a net that trains, of these: */
+	      EVAL_PARAMS,
+	      EVAL_PARAMS16,
+	      EVAL_STATS,
 	      REGIONS
 };
+
+static const struct {
+	int of, copy;
+} snapshot[] = { { CUDA_PARAMS, EVAL_PARAMS }, { CUDA_PARAMS16, EVAL_PARAMS16 }, { CUDA_STATS, EVAL_STATS } };
+enum { SNAPSHOT = sizeof snapshot / sizeof *snapshot };
 
 struct net {
 	struct backend_ctx *ctx;
@@ -55,6 +65,11 @@ struct net {
 	struct cuda_chunk *chunks;
 	int n_chunks, cap_chunks;
 	int64_t piece; /* examples that are evaluated at once */
+	struct {       /* the evaluation under way */
+		const uint32_t *index;
+		int64_t n;
+		int64_t first; /* example whose logits are the first in CUDA_OUT, a piece in all */
+	} asked;
 	int64_t at[REGIONS], bytes[REGIONS], total;
 	struct cuda_lease lease;
 	struct cuda_exec *train_exec, *eval_exec;
@@ -91,6 +106,8 @@ static void cuda_close(struct backend_ctx *ctx)
 {
 	if (!ctx)
 		return;
+	if (ctx->beside)
+		ctx->plugin->lane_close(ctx->beside); /* first: it follows the other one */
 	if (ctx->lane)
 		ctx->plugin->lane_close(ctx->lane);
 	mem_free(ctx);
@@ -105,7 +122,8 @@ static int cuda_open(struct backend_ctx **out, const struct backend_conf *conf, 
 	if (cuda_common_open(&ctx->common, conf->device, e) < 0)
 		goto fail;
 	ctx->plugin = cuda_common_plugin(ctx->common);
-	if (ctx->plugin->lane_open(&ctx->lane, cuda_common_card(ctx->common), &failure) < 0) {
+	if (ctx->plugin->lane_open(&ctx->lane, cuda_common_card(ctx->common), &failure) < 0 ||
+	    ctx->plugin->lane_open(&ctx->beside, cuda_common_card(ctx->common), &failure) < 0) {
 		cuda_failed(ctx->common, &failure, e);
 		goto fail;
 	}
@@ -152,10 +170,15 @@ static struct net *net_new(struct backend_ctx *ctx, const struct net_spec *spec)
 static void cuda_net_free(struct net *n)
 {
 	const struct cuda_plugin *plugin = n ? n->ctx->plugin : NULL;
+	struct cuda_error nobody = { 0 };
 
 	if (!n)
 		return;
 	cuda_net_free(n->probe);
+	if (n->lease.common) { /* others may have the memory next */
+		plugin->wait(n->ctx->lane, &nobody);
+		plugin->wait(n->ctx->beside, &nobody);
+	}
 	if (n->train_exec)
 		plugin->exec_free(n->train_exec);
 	if (n->eval_exec)
@@ -269,10 +292,10 @@ static int64_t piece_of(const struct net *n)
 static void lay_out(struct net *n)
 {
 	int64_t weights = n->params.weight_floats * 4, raw = shape_count(&n->g->inputs[0].shape) * 4 * n->cap;
-	int64_t slab = n->train.slab_bytes > n->eval.slab_bytes ? n->train.slab_bytes : n->eval.slab_bytes;
 
 	n->piece = piece_of(n);
-	n->bytes[CUDA_SLAB] = slab;
+	n->bytes[CUDA_SLAB] = n->train.slab_bytes;
+	n->bytes[EVAL_SLAB] = n->eval.slab_bytes;
 	n->bytes[CUDA_PARAMS] = weights;
 	n->bytes[CUDA_PARAMS16] = n->spec.recipe->precision == PRECISION_BF16 ? weights / 2 : 0;
 	n->bytes[CUDA_GRADS] = n->trains ? weights : 0;
@@ -285,6 +308,8 @@ static void lay_out(struct net *n)
 	n->bytes[CUDA_CHUNKS] = n->n_chunks * (int64_t)sizeof(struct cuda_chunk);
 	n->bytes[TRAIN_LIST] = n->trains ? n->spec.n_train * 4 : 0;
 	n->bytes[TRAIN_CONTROL] = n->bytes[EVAL_CONTROL] = sizeof(struct cuda_control);
+	for (int i = 0; i < SNAPSHOT && n->trains; i++)
+		n->bytes[snapshot[i].copy] = n->bytes[snapshot[i].of];
 	n->total = 0;
 	for (int i = 0; i < REGIONS; i++) {
 		n->at[i] = n->total;
@@ -323,6 +348,11 @@ static int64_t cuda_plan_bytes(struct backend_ctx *ctx, const struct net_spec *s
 
 	cuda_net_free(n);
 	return bytes;
+}
+
+static int64_t cuda_net_bytes(const struct net *n)
+{
+	return n->total;
 }
 
 /* ---- making --------------------------------------------------------------------------------------------- */
@@ -408,19 +438,62 @@ static void fill_gather(const struct net *n, struct cuda_program *p)
 	}
 }
 
-static int make_exec(const struct net *n, struct cuda_program *p, int control, struct cuda_exec **out, struct err *e)
+static bool as_graph(const struct net *n)
 {
-	uint64_t base[CUDA_BASES] = { 0 };
+	return !n->ctx->conf.eager && !n->once;
+}
+
+static int make_train_exec(struct net *n, const uint64_t base[CUDA_BASES], struct err *e)
+{
 	struct cuda_error failure = { 0 };
 
-	fill_gather(n, p);
+	fill_gather(n, &n->train);
+	if (n->ctx->plugin->exec_new(&n->train_exec, n->ctx->lane, n->train.ops, n->train.n_ops, base,
+				     address(n, TRAIN_CONTROL), as_graph(n), &failure) < 0)
+		return failed(n, &failure, e);
+	return 0;
+}
+
+static int make_eval_exec(struct net *n, uint64_t base[CUDA_BASES], struct err *e)
+{
+	struct cuda_error failure = { 0 };
+
+	fill_gather(n, &n->eval);
+	base[CUDA_SLAB] = address(n, EVAL_SLAB);
+	for (int i = 0; i < SNAPSHOT && n->trains; i++)
+		base[snapshot[i].of] = address(n, snapshot[i].copy);
+	if (n->ctx->plugin->exec_new(&n->eval_exec, n->ctx->beside, n->eval.ops, n->eval.n_ops, base,
+				     address(n, EVAL_CONTROL), as_graph(n), &failure) < 0)
+		return failed(n, &failure, e);
+	return 0;
+}
+
+static int make_execs(struct net *n, struct err *e)
+{
+	uint64_t base[CUDA_BASES] = { 0 };
+
 	for (int i = 1; i < CUDA_BASES; i++)
 		base[i] = address(n, i);
 	base[CUDA_DATA] = n->lease.data ? n->lease.data->address : 0;
-	if (n->ctx->plugin->exec_new(out, n->ctx->lane, p->ops, p->n_ops, base, address(n, control),
-				     !n->ctx->conf.eager && !n->once, &failure) < 0)
-		return failed(n, &failure, e);
-	return 0;
+	if (n->trains && make_train_exec(n, base, e) < 0)
+		return -1;
+	return make_eval_exec(n, base, e);
+}
+
+/* For evaluation: the weights as they are after what the lane holds by now. */
+static int take_copies(const struct net *n, struct err *e)
+{
+	const struct cuda_plugin *plugin = n->ctx->plugin;
+	struct cuda_error failure = { 0 };
+	int rc = 0;
+
+	for (int i = 0; i < SNAPSHOT && n->trains && rc == 0; i++)
+		if (n->bytes[snapshot[i].of] > 0)
+			rc = plugin->copy(n->ctx->lane, address(n, snapshot[i].copy), address(n, snapshot[i].of),
+					  n->bytes[snapshot[i].of], &failure);
+	if (rc == 0)
+		rc = plugin->follow(n->ctx->beside, n->ctx->lane, &failure);
+	return rc < 0 ? failed(n, &failure, e) : 0;
 }
 
 static int bind(struct net *n, struct err *e)
@@ -433,10 +506,10 @@ static int bind(struct net *n, struct err *e)
 		rc = upload(n, CUDA_CHUNKS, n->chunks, n->bytes[CUDA_CHUNKS], e);
 	if (rc == 0 && n->trains)
 		rc = upload(n, TRAIN_LIST, n->spec.train, n->spec.n_train * 4, e);
-	if (rc == 0 && n->trains)
-		rc = make_exec(n, &n->train, TRAIN_CONTROL, &n->train_exec, e);
 	if (rc == 0)
-		rc = make_exec(n, &n->eval, EVAL_CONTROL, &n->eval_exec, e);
+		rc = take_copies(n, e);
+	if (rc == 0)
+		rc = make_execs(n, e);
 	return rc;
 }
 
@@ -449,8 +522,9 @@ static int make_net(struct net *n, struct err *e)
 		return rc;
 	if (ctx->conf.most_bytes > 0 && n->total > ctx->conf.most_bytes)
 		return out_of_memory(n->total, ctx->conf.most_bytes, e);
-	rc = cuda_lease_take(&n->lease, ctx->common, ctx->lane, n->total, ctx->nets == 0, n->spec.data, n->spec.recipe,
-			     &n->g->inputs[0].shape, e);
+	rc = cuda_lease_take(&n->lease, ctx->common, ctx->lane, n->total,
+			     ctx->nets == 0 ? &(struct cuda_patience){ n->spec.stopped, n->spec.arg } : NULL,
+			     n->spec.data, n->spec.recipe, &n->g->inputs[0].shape, e);
 	if (rc < 0)
 		return rc;
 	ctx->nets++;
@@ -579,11 +653,12 @@ static int cuda_load_state(struct net *n, const void *in, size_t bytes, struct e
 
 /* ---- training and evaluation ---------------------------------------------------------------------------- */
 
-static int run(const struct net *n, struct cuda_exec *x, int64_t times, struct err *e)
+static int run_training(const struct net *n, int64_t times, struct err *e)
 {
 	struct cuda_error failure = { 0 };
 
-	if (n->ctx->plugin->exec_run(x, times, &failure) < 0 || n->ctx->plugin->wait(n->ctx->lane, &failure) < 0)
+	if (n->ctx->plugin->exec_run(n->train_exec, times, &failure) < 0 ||
+	    n->ctx->plugin->wait(n->ctx->lane, &failure) < 0)
 		return failed(n, &failure, e);
 	return 0;
 }
@@ -626,7 +701,7 @@ static int run_steps(struct net *n, int64_t first, int64_t count, struct step_st
 	};
 
 	if (send_steps(n, first, count, e) < 0 || upload(n, TRAIN_CONTROL, &c, sizeof c, e) < 0 ||
-	    run(n, n->train_exec, count, e) < 0 || download(n, TRAIN_CONTROL, &c, sizeof c, e) < 0)
+	    run_training(n, count, e) < 0 || download(n, TRAIN_CONTROL, &c, sizeof c, e) < 0)
 		return -1;
 	stats->examples += c.examples;
 	stats->correct += c.correct;
@@ -649,36 +724,87 @@ static int cuda_train_steps(struct net *n, int64_t first, int64_t count, struct 
 	return 0;
 }
 
-/* Logits of what lies in CUDA_INDEX. */
-static int run_listed(struct net *n, enum cuda_source source, int64_t count, float *out, struct err *e)
+/* Puts the evaluation of `count` examples into its lane; `bytes` of `from` say which they are. */
+static int begin_logits(struct net *n, enum cuda_source source, const void *from, int64_t bytes, int64_t count,
+			struct err *e)
 {
 	struct cuda_control c = { .source = (int32_t)source, .listed = count };
+	const struct cuda_plugin *plugin = n->ctx->plugin;
+	struct cuda_lane *lane = n->ctx->beside;
+	struct cuda_error failure = { 0 };
 
-	if (upload(n, EVAL_CONTROL, &c, sizeof c, e) < 0 || run(n, n->eval_exec, (count + n->cap - 1) / n->cap, e) < 0)
-		return -1;
-	return download(n, CUDA_OUT, out, count * n->g->outputs[0].classes * 4, e);
+	assert(bytes <= n->bytes[CUDA_INDEX] && count <= n->piece);
+	if (plugin->upload(lane, address(n, CUDA_INDEX), from, bytes, &failure) < 0 ||
+	    plugin->upload(lane, address(n, EVAL_CONTROL), &c, sizeof c, &failure) < 0 ||
+	    plugin->exec_run(n->eval_exec, (count + n->cap - 1) / n->cap, &failure) < 0)
+		return failed(n, &failure, e);
+	return 0;
+}
+
+/* The logits of examples first .. first + count of those in CUDA_OUT, when they are there. */
+static int read_logits(const struct net *n, int64_t first, int64_t count, float *out, struct err *e)
+{
+	int64_t row = n->g->outputs[0].classes * 4L;
+	struct cuda_error failure = { 0 };
+
+	if (n->ctx->plugin->download(n->ctx->beside, out, address(n, CUDA_OUT) + (uint64_t)(first * row), count * row,
+				     &failure) < 0)
+		return failed(n, &failure, e);
+	return 0;
+}
+
+static int begin_piece(struct net *n, int64_t first, struct err *e)
+{
+	int64_t left = n->asked.n - first, count = left < n->piece ? left : n->piece;
+
+	n->asked.first = first;
+	return begin_logits(n, CUDA_LIST, n->asked.index + first, count * 4, count, e);
+}
+
+static int cuda_evaluate_start(struct net *n, const uint32_t *index, int64_t count, struct err *e)
+{
+	assert(n->spec.data && count > 0);
+	n->asked.index = index;
+	n->asked.n = count;
+	return take_copies(n, e) < 0 ? -1 : begin_piece(n, 0, e);
+}
+
+static int cuda_evaluate_read(struct net *n, int64_t first, int64_t count, float *out, struct err *e)
+{
+	assert(first >= n->asked.first && first + count <= n->asked.n);
+	for (int64_t some; count > 0; first += some, count -= some) {
+		int64_t end = n->asked.first + n->piece;
+
+		if (first >= end && begin_piece(n, end, e) < 0)
+			return -1;
+		some = n->asked.first + n->piece - first;
+		some = some < count ? some : count;
+		if (read_logits(n, first - n->asked.first, some, out, e) < 0)
+			return -1;
+		out += some * n->g->outputs[0].classes;
+	}
+	return 0;
 }
 
 static int cuda_evaluate(struct net *n, const uint32_t *index, int64_t count, float *out, struct err *e)
 {
-	assert(n->spec.data);
-	for (int64_t at = 0, piece; at < count; at += piece) {
-		piece = count - at < n->piece ? count - at : n->piece;
-		if (upload(n, CUDA_INDEX, index + at, piece * 4, e) < 0 ||
-		    run_listed(n, CUDA_LIST, piece, out + at * n->g->outputs[0].classes, e) < 0)
-			return -1;
-	}
-	return 0;
+	if (count == 0)
+		return 0;
+	if (cuda_evaluate_start(n, index, count, e) < 0)
+		return -1;
+	return cuda_evaluate_read(n, 0, count, out, e);
 }
 
 static int cuda_forward_raw(struct net *n, const float *in, int64_t count, float *out, struct err *e)
 {
 	int64_t per = shape_count(&n->g->inputs[0].shape);
 
-	for (int64_t at = 0, piece; at < count; at += piece) {
-		piece = count - at < n->cap ? count - at : n->cap;
-		if (upload(n, CUDA_INDEX, in + at * per, piece * per * 4, e) < 0 ||
-		    run_listed(n, CUDA_RAW, piece, out + at * n->g->outputs[0].classes, e) < 0)
+	if (take_copies(n, e) < 0)
+		return -1;
+	for (int64_t at = 0, some; at < count; at += some) {
+		some = count - at < n->cap ? count - at : n->cap;
+		if (begin_logits(n, CUDA_RAW, in + at * per, some * per * 4, some, e) < 0 ||
+		    read_logits(n, 0, some, out + at * n->g->outputs[0].classes, e) < 0)
 			return -1;
 	}
 	return 0;
@@ -698,7 +824,7 @@ static int batch_gradients(struct net *n, const uint32_t *index, struct weights 
 	TRY(upload(n, CUDA_INDEX, index, n->cap * 4L, e));
 	TRY(upload(n, CUDA_STEPS, &step, sizeof step, e));
 	TRY(upload(n, TRAIN_CONTROL, &c, sizeof c, e));
-	TRY(run(n, n->train_exec, 1, e));
+	TRY(run_training(n, 1, e));
 	TRY(download(n, TRAIN_CONTROL, &c, sizeof c, e));
 	TRY(download(n, CUDA_GRADS, grads, bytes, e));
 	cuda_params_gradients(&n->params, out->data, grads);
@@ -823,10 +949,13 @@ const struct backend backend_cuda = {
 	.plan_bytes = cuda_plan_bytes,
 	.net_create = cuda_net_create,
 	.net_free = cuda_net_free,
+	.net_bytes = cuda_net_bytes,
 	.set_weights = cuda_set_weights,
 	.get_weights = cuda_get_weights,
 	.train_steps = cuda_train_steps,
 	.evaluate = cuda_evaluate,
+	.evaluate_start = cuda_evaluate_start,
+	.evaluate_read = cuda_evaluate_read,
 	.forward_raw = cuda_forward_raw,
 	.gradients = cuda_gradients,
 	.state_bytes = cuda_state_bytes,

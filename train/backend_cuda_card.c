@@ -3,13 +3,14 @@
 
 #include <pthread.h>
 #include <string.h>
+#include <time.h>
 
 #include "base/mem.h"
 #include "train/backend.h"
 #include "train/backend_cuda_load.h"
 #include "train/batch.h"
 
-enum { STAGING = 1 << 26 }; /* bytes of examples that are turned at a time */
+enum { STAGING = 1 << 26 /* bytes of examples that are turned at a time */, ASK_MS = 50 };
 
 struct identity { /* of a data set as a net sees it; compared byte by byte */
 	struct hash128 identity;
@@ -30,6 +31,10 @@ struct resident {
 	struct resident *next;
 };
 
+struct waiter {
+	struct waiter *next; /* who came later */
+};
+
 struct cuda_common {
 	int device;
 	const struct cuda_plugin *plugin;
@@ -38,7 +43,7 @@ struct cuda_common {
 	pthread_cond_t changed;
 	int64_t budget, taken;
 	int leases;
-	int64_t tickets, turn; /* who waits: tickets handed out, and whose turn it is */
+	struct waiter *first; /* who waits for memory */
 	bool lost;
 	struct resident *residents;
 	struct cuda_common *next;
@@ -349,27 +354,65 @@ static int too_large(const struct cuda_common *c, int64_t bytes, int64_t data, b
 	return NET_OOM;
 }
 
+/* Until something has changed, or for a while. Whether it is still worth to wait. */
+static bool wait_on(struct cuda_common *c, const struct cuda_patience *p)
+{
+	struct timespec until;
+
+	if (!p->stopped) {
+		pthread_cond_wait(&c->changed, &c->lock);
+		return true;
+	}
+	clock_gettime(CLOCK_REALTIME, &until);
+	until.tv_nsec += ASK_MS * 1000000L;
+	until.tv_sec += until.tv_nsec / 1000000000L;
+	until.tv_nsec %= 1000000000L;
+	pthread_cond_timedwait(&c->changed, &c->lock, &until);
+	return !p->stopped(p->arg);
+}
+
+static void stand_in_line(struct cuda_common *c, struct waiter *me)
+{
+	struct waiter **end = &c->first;
+
+	while (*end)
+		end = &(*end)->next;
+	*end = me;
+}
+
+static void leave_line(struct cuda_common *c, const struct waiter *me)
+{
+	struct waiter **at = &c->first;
+
+	while (*at && *at != me)
+		at = &(*at)->next;
+	if (*at)
+		*at = me->next;
+	pthread_cond_broadcast(&c->changed);
+}
+
 /* Waits for its turn and for room. Called and left with the lock held. On success `bytes` are taken, and *r (NULL: no
  * data set) is in use: a new one, whose bytes are taken, is still LOADING and the caller's to load (*mine). */
-static int admit(struct cuda_common *c, int64_t bytes, bool may_wait, const struct identity *id, struct resident **r,
-		 bool *mine, struct err *e)
+static int admit(struct cuda_common *c, int64_t bytes, const struct cuda_patience *patience, const struct identity *id,
+		 struct resident **r, bool *mine, struct err *e)
 {
 	struct resident *fresh = id ? resident_new(id) : NULL;
-	int64_t all = fresh ? fresh->bytes : 0, ticket = may_wait ? c->tickets++ : -1;
-	bool fits = false;
+	int64_t all = fresh ? fresh->bytes : 0;
+	struct waiter me = { 0 };
+	bool fits = false, stays = true;
 	int rc = -1;
 
-	for (; !c->lost; pthread_cond_wait(&c->changed, &c->lock)) {
+	if (patience)
+		stand_in_line(c, &me);
+	for (; !c->lost && stays; stays = wait_on(c, patience)) {
 		*r = id ? find(c, id) : NULL;
-		if (may_wait && c->turn != ticket)
+		if (patience && c->first != &me)
 			continue;
 		fits = make_room(c, bytes + (*r ? 0 : all), *r);
-		if (fits || !may_wait || bytes + all > c->budget || c->leases == 0)
+		if (fits || !patience || bytes + all > c->budget || c->leases == 0)
 			break;
 	}
-	if (may_wait)
-		c->turn++;
-	pthread_cond_broadcast(&c->changed);
+	leave_line(c, &me);
 	if (fits) {
 		*mine = fresh && !*r;
 		if (*mine) {
@@ -383,6 +426,8 @@ static int admit(struct cuda_common *c, int64_t bytes, bool may_wait, const stru
 		c->taken += bytes;
 		c->leases++;
 		rc = 0;
+	} else if (!stays) {
+		rc = NET_STOPPED;
 	} else if (!c->lost) {
 		rc = too_large(c, bytes, all, bytes + all > c->budget, e);
 	} else {
@@ -445,8 +490,9 @@ static int fill_lease(struct cuda_lease *l, struct cuda_lane *lane, bool mine, c
 	return rc;
 }
 
-int cuda_lease_take(struct cuda_lease *out, struct cuda_common *c, struct cuda_lane *lane, int64_t bytes, bool may_wait,
-		    const struct dataset *data, const struct recipe *r, const struct shape *shape, struct err *e)
+int cuda_lease_take(struct cuda_lease *out, struct cuda_common *c, struct cuda_lane *lane, int64_t bytes,
+		    const struct cuda_patience *patience, const struct dataset *data, const struct recipe *r,
+		    const struct shape *shape, struct err *e)
 {
 	struct identity id;
 	struct resident *resident = NULL;
@@ -456,7 +502,7 @@ int cuda_lease_take(struct cuda_lease *out, struct cuda_common *c, struct cuda_l
 	if (data)
 		id = identity_of(data, shape);
 	pthread_mutex_lock(&c->lock);
-	rc = admit(c, bytes, may_wait, data ? &id : NULL, &resident, &mine, e);
+	rc = admit(c, bytes, patience, data ? &id : NULL, &resident, &mine, e);
 	pthread_mutex_unlock(&c->lock);
 	if (rc < 0)
 		return rc;

@@ -41,10 +41,16 @@ bool cuda_common_lost(struct cuda_common *c);
 /* Turns a failure of the plugin into e: NET_OOM if memory was short, else -1. Remembers that the card is lost. */
 int cuda_failed(struct cuda_common *c, const struct cuda_error *failure, struct err *e);
 
-/* `bytes` of the card, and the data set (may be NULL) at the scale of `shape`. may_wait: until memory is free, which
- * must not depend on the caller. NET_OOM with e: numbers. */
-int cuda_lease_take(struct cuda_lease *out, struct cuda_common *c, struct cuda_lane *lane, int64_t bytes, bool may_wait,
-		    const struct dataset *data, const struct recipe *r, const struct shape *shape, struct err *e);
+struct cuda_patience {
+	bool (*stopped)(void *arg); /* asked now and then: whether to wait no longer; NULL: no end */
+	void *arg;
+};
+
+/* `bytes` of the card, and the data set (may be NULL) at the scale of `shape`. patience: waits until memory is free,
+ * which must not depend on the caller; NULL: it does not wait. NET_OOM with e: numbers; NET_STOPPED. */
+int cuda_lease_take(struct cuda_lease *out, struct cuda_common *c, struct cuda_lane *lane, int64_t bytes,
+		    const struct cuda_patience *patience, const struct dataset *data, const struct recipe *r,
+		    const struct shape *shape, struct err *e);
 void cuda_lease_give(struct cuda_lease *l);
 
 /* Bytes that leases and data sets may take together, and that are taken. */

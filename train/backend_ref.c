@@ -183,10 +183,15 @@ static void ref_net_free(struct net *n)
 	mem_free(n);
 }
 
+static int64_t ref_net_bytes(const struct net *n)
+{
+	return ref_plan_bytes(NULL, &n->spec, NULL);
+}
+
 static int allocate(struct net *n, struct err *e)
 {
 	const struct shape *in = &n->g->inputs[0].shape;
-	int64_t want = ref_plan_bytes(NULL, &n->spec, NULL), most = n->ctx->conf.most_bytes;
+	int64_t want = ref_net_bytes(n), most = n->ctx->conf.most_bytes;
 
 	if (most > 0 && want > most) {
 		ERR(e, ERR_RUNTIME, NULL, "ref: the network needs %lld bytes, %lld are allowed", (long long)want,
@@ -586,7 +591,7 @@ static void profile_bytes(const struct net *n, struct net_profile *out)
 	out->gradient_bytes = n->size.weights * d;
 	out->moment_bytes = n->size.moments * d;
 	out->activation_bytes = 2 * n->size.activations * d;
-	out->total_bytes = ref_plan_bytes(NULL, &n->spec, NULL);
+	out->total_bytes = ref_net_bytes(n);
 	out->workspace_bytes =
 	    out->total_bytes - out->weight_bytes - out->gradient_bytes - out->moment_bytes - out->activation_bytes;
 }
@@ -636,6 +641,7 @@ const struct backend backend_ref = {
 	.plan_bytes = ref_plan_bytes,
 	.net_create = ref_net_create,
 	.net_free = ref_net_free,
+	.net_bytes = ref_net_bytes,
 	.set_weights = ref_set_weights,
 	.get_weights = ref_get_weights,
 	.train_steps = ref_train_steps,

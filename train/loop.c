@@ -27,6 +27,12 @@ const char *const run_status_names[] = {
 	[RUN_STATUS_COUNT] = NULL,
 };
 
+struct epoch {      /* one that is, or was, trained */
+	int number; /* counted from 1; 0: none */
+	struct step_stats sums;
+	double seconds; /* that it took so far */
+};
+
 struct run {
 	const struct backend *backend;
 	const struct run_spec *spec;
@@ -39,10 +45,13 @@ struct run {
 	struct hash128 id;
 	struct epoch_record *epochs; /* [recipe->epochs] */
 	int n;                       /* epochs done */
+	struct epoch behind;         /* the one that is evaluated while the next one trains */
+	int64_t some;                /* steps in a call */
 	bool over;                   /* out->status is final */
 	bool val_is_now;             /* out->val is of the net's present weights */
 	double start, before;        /* clock at the start; seconds of earlier attempts */
 	void *state, *best;          /* [state_bytes]; best: of the best epoch, NULL unless it is to be restored */
+	int state_of;                /* epochs done in `state`; 0: nothing */
 	size_t state_bytes;
 };
 
@@ -109,11 +118,15 @@ static void end(struct run *r, enum run_status status, const char *fmt, ...)
 	va_end(ap);
 }
 
-/* A failure of the backend: NET_OOM is a status, with the message as its reason. */
+/* A failure of the backend: NET_OOM is a status, with the message as its reason, and NET_STOPPED is one. */
 static int failed(struct run *r, int rc, struct err *e)
 {
 	char text[512];
 
+	if (rc == NET_STOPPED) {
+		end(r, RUN_STOPPED, "stopped on request while it waited for memory");
+		return 0;
+	}
 	if (rc != NET_OOM)
 		return -1;
 	end(r, RUN_OOM, "%s", err_text(e, text, sizeof text));
@@ -192,6 +205,14 @@ static struct hash128 identity(const struct run *r)
 	return hasher_done(h);
 }
 
+/* 0: it is beyond counting. */
+static int64_t wanted_bytes(const struct run *r, struct backend_ctx *ctx, const struct net_spec *n)
+{
+	int64_t bytes = r->backend->plan_bytes(ctx, n, NULL);
+
+	return bytes > 0 ? bytes : 0;
+}
+
 static int make_net(struct run *r, struct backend_ctx *ctx, struct err *e)
 {
 	struct net_spec n = { .graph = r->spec->graph,
@@ -199,16 +220,18 @@ static int make_net(struct run *r, struct backend_ctx *ctx, struct err *e)
 			      .data = r->data,
 			      .train = r->train,
 			      .n_train = r->n_train,
-			      .seed = r->spec->seed };
+			      .seed = r->spec->seed,
+			      .stopped = r->spec->stopped,
+			      .arg = r->spec->arg };
 	bool restore = r->recipe->early_stop.patience > 0 && r->recipe->early_stop.restore;
 	int rc;
 
-	r->out->bytes = r->backend->plan_bytes(ctx, &n, e);
-	if (r->out->bytes < 0)
-		return -1;
 	rc = r->backend->net_create(&r->net, ctx, &n, e);
-	if (rc < 0)
+	if (rc < 0) {
+		r->out->bytes = rc == NET_OOM ? wanted_bytes(r, ctx, &n) : 0;
 		return failed(r, rc, e);
+	}
+	r->out->bytes = r->backend->net_bytes(r->net);
 	r->state_bytes = r->backend->state_bytes(r->net);
 	r->state = block_new(r->state_bytes);
 	r->best = restore ? block_new(r->state_bytes) : NULL;
@@ -235,6 +258,17 @@ static int first_weights(struct run *r, struct err *e)
 
 /* ---- checkpoints -------------------------------------------------------------------------------------------- */
 
+/* The state after `epochs`, which is now. */
+static int take_state(struct run *r, int epochs, struct err *e)
+{
+	if (r->state_of == epochs)
+		return 0;
+	if (r->backend->save_state(r->net, r->state, e) < 0)
+		return -1;
+	r->state_of = epochs;
+	return 0;
+}
+
 static int save(struct run *r, struct err *e)
 {
 	struct checkpoint c = { .run = r->id,
@@ -246,7 +280,7 @@ static int save(struct run *r, struct err *e)
 				.best = r->best,
 				.best_bytes = r->best ? r->state_bytes : 0 };
 
-	if (r->backend->save_state(r->net, r->state, e) < 0)
+	if (take_state(r, r->n, e) < 0)
 		return -1;
 	return checkpoint_save(&c, r->spec->checkpoint, e);
 }
@@ -312,38 +346,6 @@ static bool out_of_time(const struct run *r)
 	return r->spec->max_seconds > 0 && seconds(r) > r->spec->max_seconds;
 }
 
-/* All steps of the next epoch, in calls of about a quarter of a second. */
-static int train_epoch(struct run *r, struct step_stats *s, struct err *e)
-{
-	int64_t at = r->n * r->per_epoch, stop = at + r->per_epoch, some = 1;
-
-	while (at < stop && !r->over) {
-		int64_t n = stop - at < some ? stop - at : some;
-		double began = clock_mono();
-		int rc = r->backend->train_steps(r->net, at, n, s, e);
-
-		if (rc < 0)
-			return failed(r, rc, e);
-		at += n;
-		some = clock_mono() - began < 0.125             ? 2 * some
-		       : some > 1 && clock_mono() - began > 0.5 ? some / 2
-								: some;
-		if (s->diverged)
-			end(r, RUN_DIVERGED,
-			    "loss or gradient were not finite in epoch %d: lower the learning rate, add warm-up, or "
-			    "clip "
-			    "the gradient",
-			    r->n + 1);
-		else if (at < stop && out_of_time(r))
-			end(r, RUN_TIMEOUT, "out of time (%g s) in epoch %d of %d", r->spec->max_seconds, r->n + 1,
-			    r->recipe->epochs);
-		if (r->spec->on_step && !s->diverged)
-			r->spec->on_step(r->spec->arg, r->n + 1, at - (stop - r->per_epoch), r->per_epoch,
-					 s->loss / (double)s->examples);
-	}
-	return 0;
-}
-
 static int evaluate(struct run *r, struct err *e)
 {
 	struct trained t = trained(r);
@@ -360,31 +362,35 @@ static double train_accuracy(const struct run *r, const struct step_stats *s)
 	return (double)s->correct / (double)s->examples;
 }
 
-static void record(struct run *r, const struct step_stats *s, double began)
+static void record(struct run *r, const struct epoch *p)
 {
-	int64_t last = (r->n + 1) * r->per_epoch - 1;
+	const struct step_stats *s = &p->sums;
+	int64_t last = p->number * r->per_epoch - 1;
 
-	r->epochs[r->n] = (struct epoch_record){ .epoch = r->n + 1,
-						 .steps = r->per_epoch,
-						 .examples = s->examples,
-						 .rate = recipe_rate(r->recipe, last, r->per_epoch),
-						 .train_loss = s->loss / (double)s->examples,
-						 .train_accuracy = train_accuracy(r, s),
-						 .val_loss = r->out->val.loss,
-						 .val_accuracy = r->out->val.accuracy,
-						 .grad_norm = s->grad_norm / (double)r->per_epoch,
-						 .seconds = clock_mono() - began };
-	r->n++;
+	assert(p->number == r->n + 1);
+	r->epochs[r->n++] = (struct epoch_record){ .epoch = p->number,
+						   .steps = r->per_epoch,
+						   .examples = s->examples,
+						   .rate = recipe_rate(r->recipe, last, r->per_epoch),
+						   .train_loss = s->loss / (double)s->examples,
+						   .train_accuracy = train_accuracy(r, s),
+						   .val_loss = r->out->val.loss,
+						   .val_accuracy = r->out->val.accuracy,
+						   .grad_norm = s->grad_norm / (double)r->per_epoch,
+						   .seconds = p->seconds };
 }
 
 /* The checkpoint comes after the callback: what a caller has not stored is done again rather than lost. */
-static int finish_epoch(struct run *r, struct err *e)
+static int report(struct run *r, struct err *e)
 {
 	int every = r->spec->checkpoint_every > 0 ? r->spec->checkpoint_every : 1;
 	bool stop = r->spec->on_epoch && r->spec->on_epoch(r->spec->arg, &r->epochs[r->n - 1]);
 
-	if (r->best && best_epoch(r) == r->n && r->backend->save_state(r->net, r->best, e) < 0)
-		return -1;
+	if (r->best && best_epoch(r) == r->n) {
+		if (take_state(r, r->n, e) < 0)
+			return -1;
+		memcpy(r->best, r->state, r->state_bytes);
+	}
 	if (r->spec->checkpoint && (stop || r->n % every == 0 || is_finished(r)) && save(r, e) < 0)
 		return -1;
 	if (stop && !is_finished(r))
@@ -395,25 +401,111 @@ static int finish_epoch(struct run *r, struct err *e)
 	return 0;
 }
 
-static int one_epoch(struct run *r, struct err *e)
+/* An epoch is done when its evaluation, which has been started, is. */
+static int finish_epoch(struct run *r, struct epoch *p, struct err *e)
 {
+	struct trained t = trained(r);
 	double began = clock_mono();
-	struct step_stats s = { 0 };
 
-	r->val_is_now = false;
-	if (train_epoch(r, &s, e) < 0)
-		return -1;
-	if (r->over)
-		return 0;
-	if (evaluate(r, e) < 0)
+	if (metrics_finish(&r->out->val, &t, SPLIT_VALIDATION, e) < 0)
 		return -1;
 	if (r->out->val.n && !isfinite(r->out->val.loss)) {
 		end(r, RUN_DIVERGED, "the validation loss was not finite after epoch %d: lower the learning rate",
-		    r->n + 1);
+		    p->number);
 		return 0;
 	}
-	record(r, &s, began);
-	return finish_epoch(r, e);
+	p->seconds += clock_mono() - began;
+	record(r, p);
+	return report(r, e);
+}
+
+/* The epoch before the one that trains. If the run ends with it the net goes back to where it was then. */
+static int finish_behind(struct run *r, struct err *e)
+{
+	if (finish_epoch(r, &r->behind, e) < 0)
+		return -1;
+	r->behind.number = 0;
+	if (!r->over && !is_finished(r))
+		return 0;
+	r->val_is_now = true;
+	return r->backend->load_state(r->net, r->state, r->state_bytes, e);
+}
+
+/* Calls of about a quarter of a second. */
+static void adapt(struct run *r, int64_t steps, double took)
+{
+	if (took < 0.125 && steps == r->some)
+		r->some *= 2;
+	else if (took > 0.5 && r->some > 1)
+		r->some /= 2;
+}
+
+static void look_at_steps(struct run *r, const struct epoch *p, int64_t done)
+{
+	const struct step_stats *s = &p->sums;
+
+	if (s->diverged)
+		end(r, RUN_DIVERGED,
+		    "loss or gradient were not finite in epoch %d: lower the learning rate, add warm-up, or clip the "
+		    "gradient",
+		    p->number);
+	else if (done < r->per_epoch && out_of_time(r))
+		end(r, RUN_TIMEOUT, "out of time (%g s) in epoch %d of %d", r->spec->max_seconds, p->number,
+		    r->recipe->epochs);
+	if (r->spec->on_step && !s->diverged)
+		r->spec->on_step(r->spec->arg, p->number, done, r->per_epoch, s->loss / (double)s->examples);
+}
+
+static int train_epoch(struct run *r, struct epoch *p, struct err *e)
+{
+	int64_t first = (p->number - 1) * r->per_epoch, n;
+
+	for (int64_t at = 0; at < r->per_epoch && !r->over; at += n) {
+		double began = clock_mono(), took;
+		int rc;
+
+		n = r->per_epoch - at < r->some ? r->per_epoch - at : r->some;
+		rc = r->backend->train_steps(r->net, first + at, n, &p->sums, e);
+		if (rc < 0)
+			return failed(r, rc, e);
+		took = clock_mono() - began;
+		p->seconds += took;
+		adapt(r, n, took);
+		if (r->behind.number && finish_behind(r, e) < 0)
+			return -1;
+		if (r->over || is_finished(r))
+			return 0;
+		look_at_steps(r, p, at + n);
+	}
+	return 0;
+}
+
+/* Evaluation runs beside the first steps of the next epoch, if there is one. What the net is now must be kept then: the
+ * run may end with it. */
+static int one_epoch(struct run *r, struct err *e)
+{
+	struct epoch p = { .number = r->n + 1 + (r->behind.number > 0) };
+	struct trained t = trained(r);
+	double began;
+
+	r->val_is_now = false;
+	if (train_epoch(r, &p, e) < 0)
+		return -1;
+	if (r->over || is_finished(r))
+		return 0;
+	began = clock_mono();
+	if (metrics_start(&t, SPLIT_VALIDATION, e) < 0)
+		return -1;
+	if (r->backend->evaluate_start && p.number < r->recipe->epochs) {
+		if (take_state(r, p.number, e) < 0)
+			return -1;
+		p.seconds += clock_mono() - began;
+		r->behind = p;
+		return 0;
+	}
+	p.seconds += clock_mono() - began;
+	r->val_is_now = true;
+	return finish_epoch(r, &p, e);
 }
 
 /* ---- after -------------------------------------------------------------------------------------------------- */
@@ -468,6 +560,7 @@ static int run_all(struct run *r, struct backend_ctx *ctx, struct weights *final
 	if (r->over)
 		return 0;
 	r->per_epoch = r->n_train / r->recipe->batch;
+	r->some = 1;
 	r->epochs = mem_new((size_t)r->recipe->epochs * sizeof *r->epochs);
 	if (begin(r, e) < 0)
 		return -1;

@@ -117,13 +117,21 @@ double metrics_baseline(const struct dataset *d, enum loss_kind loss, const uint
 	return sum;
 }
 
+static int logits(struct job *j, const uint32_t *index, int64_t at, int64_t n, struct err *e)
+{
+	const struct backend *b = j->t->backend;
+
+	return b->evaluate_start ? b->evaluate_read(j->t->net, at, n, j->z, e)
+				 : b->evaluate(j->t->net, index, n, j->z, e);
+}
+
 /* n examples from `at`: logits, loss, counts. */
 static int add_chunk(struct job *j, int64_t at, int64_t n, struct err *e)
 {
 	const struct dataset *d = j->t->data;
 	const uint32_t *index = d->split[j->out->split] + at;
 
-	if (j->t->backend->evaluate(j->t->net, index, n, j->z, e) < 0)
+	if (logits(j, index, at, n, e) < 0)
 		return -1;
 	for (int64_t i = 0; i < n; i++) {
 		j->label[i] = d->label ? d->label[index[i]] : 0;
@@ -166,7 +174,15 @@ static void finish(struct job *j)
 	metrics_derive(v);
 }
 
-int metrics_evaluate(struct evaluation *out, const struct trained *t, enum split split, struct err *e)
+int metrics_start(const struct trained *t, enum split split, struct err *e)
+{
+	int64_t n = t->data->n_split[split];
+
+	return t->backend->evaluate_start && n > 0 ? t->backend->evaluate_start(t->net, t->data->split[split], n, e)
+						   : 0;
+}
+
+int metrics_finish(struct evaluation *out, const struct trained *t, enum split split, struct err *e)
 {
 	struct arena *a = arena_new();
 	struct job j = { .t = t, .out = out };
@@ -185,6 +201,11 @@ int metrics_evaluate(struct evaluation *out, const struct trained *t, enum split
 out:
 	arena_free(a);
 	return rc;
+}
+
+int metrics_evaluate(struct evaluation *out, const struct trained *t, enum split split, struct err *e)
+{
+	return metrics_start(t, split, e) < 0 ? -1 : metrics_finish(out, t, split, e);
 }
 
 double evaluation_slice(const struct evaluation *v, const struct dataset *d, const struct slice *s, int64_t *n)

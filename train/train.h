@@ -1,7 +1,9 @@
 /* train/train.h - one run: trains a graph by a recipe on a data set with one seed, epoch by epoch, and says what it
  * saw.
  *
- * The caller gets every epoch through a callback (it stores it, and may ask to stop), and the result at the end. A run
+ * The caller gets every epoch through a callback (it stores it, and may ask to stop), and the result at the end. Where
+ * the backend evaluates beside training, the first steps of the next epoch have then been done, too: if the run ends
+ * here they are undone, so that nothing but the time tells the difference. A run
  * that diverges, runs out of memory or out of time ends with that status: data, not an error. Recipe, network and data
  * that cannot belong together are an error.
  *
@@ -25,7 +27,7 @@ enum run_status {
 	RUN_OOM,
 	RUN_TIMEOUT,
 	RUN_INFEASIBLE, /* the backend cannot run it */
-	RUN_STOPPED,    /* the callback asked to stop: state is in the checkpoint */
+	RUN_STOPPED,    /* on request: what was reached is in the checkpoint */
 	RUN_STATUS_COUNT
 };
 extern const char *const run_status_names[];
@@ -37,7 +39,7 @@ struct epoch_record {
 	double train_loss, train_accuracy;
 	double val_loss, val_accuracy; /* accuracy: the metric of the task */
 	double grad_norm;
-	double seconds; /* of this epoch, training and evaluation */
+	double seconds; /* of this epoch: training, and what evaluation took beyond training that it ran beside */
 };
 
 /* Regression: accuracy is the coefficient of determination, 1 - loss / variance; the figures of classes are NAN and
@@ -87,6 +89,7 @@ struct run_spec {
 	double max_seconds;          /* wall clock; 0: no limit */
 	int (*on_epoch)(void *arg, const struct epoch_record *rec); /* nonzero: stop after this epoch; may be NULL */
 	void (*on_step)(void *arg, int epoch, int64_t step, int64_t steps, double loss); /* progress; may be NULL */
+	bool (*stopped)(void *arg); /* asked while it waits for memory: true ends it as stopped; may be NULL */
 	void *arg;
 };
 

@@ -421,9 +421,11 @@ static void table(void **state)
 		assert_ptr_equal(backend_find(b->name), b);
 		assert_non_null(b->help);
 		assert_true(b->probe && b->describe && b->open && b->close && b->supports && b->plan_bytes);
-		assert_true(b->net_create && b->net_free && b->set_weights && b->get_weights && b->train_steps);
+		assert_true(b->net_create && b->net_free && b->net_bytes && b->set_weights && b->get_weights &&
+			    b->train_steps);
 		assert_true(b->evaluate && b->forward_raw && b->state_bytes && b->save_state && b->load_state);
 		assert_true(b->profile != NULL);
+		assert_true(!b->evaluate_start == !b->evaluate_read);
 	}
 	assert_null(backend_find("abacus"));
 }

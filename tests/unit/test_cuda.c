@@ -713,8 +713,22 @@ static void test_refusals(void **state)
 
 enum { SMALL_CARD = 1, LOST_CARD = 2 };
 
+struct stop {
+	atomic_bool now;
+	atomic_int asked;
+};
+
+static bool is_stopped(void *arg)
+{
+	struct stop *stop = arg;
+
+	atomic_fetch_add(&stop->asked, 1);
+	return atomic_load(&stop->now);
+}
+
 /* A card of its own kind: what the environment says of memory and faults counts from when it is opened. */
-static struct net *net_on(struct trial *t, struct backend_ctx **ctx, int device, int *rc, struct err *e)
+static struct net *net_on(struct trial *t, struct backend_ctx **ctx, int device, struct stop *stop, int *rc,
+			  struct err *e)
 {
 	struct backend_conf conf = { .threads = 1, .device = device };
 	struct net_spec spec = { .graph = t->g,
@@ -722,7 +736,9 @@ static struct net *net_on(struct trial *t, struct backend_ctx **ctx, int device,
 				 .data = t->data,
 				 .train = t->data->split[SPLIT_TRAIN],
 				 .n_train = t->data->n_split[SPLIT_TRAIN],
-				 .seed = 5 };
+				 .seed = 5,
+				 .stopped = stop ? is_stopped : NULL,
+				 .arg = stop };
 	struct net *net = NULL;
 
 	if (!*ctx)
@@ -733,6 +749,7 @@ static struct net *net_on(struct trial *t, struct backend_ctx **ctx, int device,
 
 struct waiter {
 	struct trial *t;
+	struct stop stop;
 	atomic_bool done;
 	int rc;
 };
@@ -742,7 +759,7 @@ static void *wait_for_room(void *arg)
 	struct waiter *w = arg;
 	struct backend_ctx *ctx = NULL;
 	struct err e = { 0 };
-	struct net *net = net_on(w->t, &ctx, SMALL_CARD, &w->rc, &e);
+	struct net *net = net_on(w->t, &ctx, SMALL_CARD, &w->stop, &w->rc, &e);
 
 	atomic_store(&w->done, true);
 	cuda->net_free(net);
@@ -750,13 +767,21 @@ static void *wait_for_room(void *arg)
 	return NULL;
 }
 
-/* A card with room for one net and a half: the second waits, a second of the same thread is refused. */
+static void wait_until_asked(struct waiter *w)
+{
+	while (atomic_load(&w->stop.asked) < 2)
+		usleep(1000);
+	assert_false(atomic_load(&w->done));
+}
+
+/* A card with room for one net and a half: the second waits, a second of the same thread is refused; of two that wait
+ * the first one is stopped, and the other one gets its place. */
 static void test_waits(void **state)
 {
 	struct backend_ctx *ctx = NULL;
-	struct waiter w = { 0 };
+	struct waiter w[2] = { 0 };
 	struct trial t;
-	pthread_t thread;
+	pthread_t thread[2];
 	struct net *net;
 	char bytes[32];
 	struct err e = { 0 };
@@ -778,18 +803,23 @@ static void test_waits(void **state)
 								     .n_train = 16 },
 						 &e));
 	setenv("NAB_EMULATED_MEMORY", bytes, 1);
-	net = net_on(&t, &ctx, SMALL_CARD, &rc, &e);
+	net = net_on(&t, &ctx, SMALL_CARD, NULL, &rc, &e);
 	assert_int_equal(rc, 0);
-	assert_null(net_on(&t, &ctx, SMALL_CARD, &rc, &e));
+	assert_null(net_on(&t, &ctx, SMALL_CARD, NULL, &rc, &e));
 	assert_int_equal(rc, NET_OOM);
 	assert_non_null(strstr(e.msg, "are free"));
-	w.t = &t;
-	pthread_create(&thread, NULL, wait_for_room, &w);
-	usleep(20000);
-	assert_false(atomic_load(&w.done));
+	for (int i = 0; i < 2; i++) {
+		w[i].t = &t;
+		pthread_create(&thread[i], NULL, wait_for_room, &w[i]);
+		wait_until_asked(&w[i]);
+	}
+	atomic_store(&w[0].stop.now, true);
+	pthread_join(thread[0], NULL);
+	assert_int_equal(w[0].rc, NET_STOPPED);
+	assert_false(atomic_load(&w[1].done));
 	cuda->net_free(net);
-	pthread_join(thread, NULL);
-	assert_int_equal(w.rc, 0);
+	pthread_join(thread[1], NULL);
+	assert_int_equal(w[1].rc, 0);
 	unsetenv("NAB_EMULATED_MEMORY");
 	cuda->close(ctx);
 	trial_free(&t);
@@ -810,7 +840,7 @@ static void test_lost(void **state)
 		SKIP_BECAUSE("only the emulated card can be lost");
 	small_trial(&t, cuda);
 	setenv("NAB_EMULATED_DEVICES", "3", 1);
-	net = net_on(&t, &ctx, LOST_CARD, &rc, &e);
+	net = net_on(&t, &ctx, LOST_CARD, NULL, &rc, &e);
 	assert_int_equal(rc, 0);
 	assert_false(cuda->lost(ctx));
 	setenv("NAB_EMULATED_FAULT", "lost:after:1", 1);
@@ -819,7 +849,7 @@ static void test_lost(void **state)
 	assert_int_equal(strncmp(e.msg, "cuda: device lost", 17), 0);
 	assert_true(cuda->lost(ctx));
 	err_clear(&e);
-	assert_null(net_on(&t, &ctx, LOST_CARD, &rc, &e));
+	assert_null(net_on(&t, &ctx, LOST_CARD, NULL, &rc, &e));
 	assert_int_equal(rc, -1);
 	cuda->net_free(net);
 	cuda->close(ctx);

@@ -440,6 +440,7 @@ static void out_of_memory_and_infeasible(void **state)
 	t.b->open(&t.ctx, &small, NULL);
 	must(&t, RUN_OOM);
 	assert_non_null(strstr(t.out.reason, "5000"));
+	assert_true(t.out.bytes > 5000); /* what it would have taken */
 	t.r.precision = PRECISION_BF16;
 	must(&t, RUN_INFEASIBLE);
 	stop(&t);
