@@ -117,16 +117,26 @@ endif
 # The CUDA backend's kernels for the processor, behind the plugin's functions (tests/cuda/): without a C++ compiler the
 # tests that need it are skipped.
 CXX      := $(if $(filter default,$(origin CXX)),g++,$(CXX))
-EMUSRC   := $(wildcard train/cuda/*.cu tests/cuda/*.cc) train/cuda/kernels.c $(addprefix tests/cuda/,emulated.c products.c)
-EMUOBJ   := $(EMUSRC:%=$B/emulated/%.o)
+EMUCU    := $(wildcard train/cuda/*.cu)
+EMUREST  := $(patsubst %,$B/emulated/%.o,$(wildcard tests/cuda/*.cc) train/cuda/kernels.c tests/cuda/emulated.c tests/cuda/products.c)
 EMUFLAGS := -fPIC -fvisibility=hidden -fopenmp-simd
 EMUCXX   := $(filter-out -std=c11 -Wmissing-prototypes -Wshadow,$(CFLAGS)) -std=c++17 -fno-exceptions -fno-rtti $(EMUFLAGS)
 EMULATED := $(if $(shell command -v $(CXX)),$B/tests/cuda/emulated_cuda.so)
+
+# The same with kernels that are watched for races (tests/cuda/races.h), where the compiler can do that: what SAN names
+# cannot be combined with it. gcc must not read ahead, which clang then does not do anyway.
+WATCH    := $(if $(SAN),,$(shell for f in '-O1 -fno-tree-loop-im -fno-ssa-phiopt' ''; do \
+              echo 'int x;' | $(CXX) -fsanitize=thread $$f -x c++ -c -o /dev/null - 2>/dev/null && { echo -fsanitize=thread $$f; break; }; done))
+WATCHED  := $(if $(WATCH),$B/tests/cuda/emulated_races.so $B/tests/cuda/planted.so)
 
 $B/emulated/%.cu.o: %.cu $B/flags
 	@mkdir -p $(@D)
 	@echo "  CXX   $<"
 	$(Q)$(CXX) $(EMUCXX) -x c++ -include tests/cuda/emulate.h -MMD -MP -c -o $@ $<
+$B/watched/%.cu.o: %.cu $B/flags
+	@mkdir -p $(@D)
+	@echo "  CXX   $< (watched)"
+	$(Q)$(CXX) $(EMUCXX) $(WATCH) -x c++ -include tests/cuda/emulate.h -MMD -MP -c -o $@ $<
 $B/emulated/%.cc.o: %.cc $B/flags
 	@mkdir -p $(@D)
 	@echo "  CXX   $<"
@@ -135,10 +145,13 @@ $B/emulated/%.c.o: %.c $B/flags
 	@mkdir -p $(@D)
 	@echo "  CC    $<"
 	$(Q)$(CC) $(CFLAGS) $(EMUFLAGS) -MMD -MP -c -o $@ $<
-$B/tests/cuda/emulated_cuda.so: $(EMUOBJ)
+$B/tests/cuda/emulated_cuda.so: $(EMUCU:%=$B/emulated/%.o) $(EMUREST)
+$B/tests/cuda/emulated_races.so: $(EMUCU:%=$B/watched/%.o) $(EMUREST)
+$B/tests/cuda/planted.so: $B/watched/tests/cuda/planted.cu.o $(filter %.cc.o,$(EMUREST))
+$(EMULATED) $(WATCHED):
 	@mkdir -p $(@D)
 	@echo "  LD    $@"
-	$(Q)$(CC) $(if $(SAN),-fsanitize=$(SAN)) -shared -o $@ $(EMUOBJ) -lm -lpthread
+	$(Q)$(CC) $(if $(SAN),-fsanitize=$(SAN),-Wl,-z,defs) -shared -o $@ $^ -lm -lpthread -ldl
 
 # The CUDA plugin: opened at run time where it is (train/backend_cuda_load.h), linked to nothing of the main program, so
 # that nab itself needs nothing of NVIDIA. Only cudart is inside it. Kernels are compiled file by file, for the
@@ -206,7 +219,7 @@ BENCHBIN := $(BENCH:%.c=$B/%)
 FUZZBIN  := $(FUZZ:%.c=$B/%)
 HELPOBJ  := $(HELPERS:%.c=$B/%.o)
 
-$(UNITBIN) $(LONGBIN): | $(EMULATED)
+$(UNITBIN) $(LONGBIN): | $(EMULATED) $(WATCHED)
 $(UNITBIN) $(LONGBIN): $B/%: $B/%.o $(HELPOBJ) $B/libnab.a
 	@echo "  LD    $@"
 	$(Q)$(CC) $(LDFLAGS) -o $@ $< $(HELPOBJ) $B/libnab.a $(LIBS) -lcmocka
@@ -306,4 +319,4 @@ install: all
 clean:
 	rm -rf build nab backend_cuda.so
 
--include $(CUDAOBJ:.o=.d) $(WASMSRC:%.c=build/wasm/%.d) $(LIBSRC:%.c=$B/%.d) $(CLISRC:%.c=$B/%.d) $(HELPERS:%.c=$B/%.d) $(UNIT:%.c=$B/%.d) $(LONG:%.c=$B/%.d) $(BENCH:%.c=$B/%.d) $(FUZZ:%.c=$B/%.d) $(EMUOBJ:%.o=%.d)
+-include $(CUDAOBJ:.o=.d) $(WASMSRC:%.c=build/wasm/%.d) $(LIBSRC:%.c=$B/%.d) $(CLISRC:%.c=$B/%.d) $(HELPERS:%.c=$B/%.d) $(UNIT:%.c=$B/%.d) $(LONG:%.c=$B/%.d) $(BENCH:%.c=$B/%.d) $(FUZZ:%.c=$B/%.d) $(patsubst %,$B/emulated/%.d,$(EMUCU)) $(patsubst %,$B/watched/%.d,$(EMUCU) tests/cuda/planted.cu) $(EMUREST:.o=.d)

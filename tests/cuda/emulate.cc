@@ -9,7 +9,9 @@
 #include <sys/mman.h>
 #include <ucontext.h>
 
-enum { THREADS = 1024, WARPS = THREADS / 32, STACK = 96 << 10, STATIC_SHARED = 64, MOST_SHARED = 48 << 10 };
+#include "tests/cuda/races.h"
+
+enum { THREADS = 1024, WARPS = THREADS / 32, STATIC_SHARED = 64, MOST_SHARED = 48 << 10 };
 
 __thread emulate_now emulate_self = {};
 
@@ -76,14 +78,15 @@ struct pool {
 	fiber fibers[THREADS];
 	int idle[THREADS], n_idle;
 	context scheduler;
+	races *watch;
 	/* of the running block */
-	void (*body)(void *);
-	void *arg;
+	const emulate_kernel *kernel;
 	int threads, running, live;
 	fiber *on; /* that runs now */
 	state is[THREADS];
 	fiber *of[THREADS];
 	unsigned mask[THREADS];                /* WAITS_WARP: of whom */
+	bool orders[THREADS];                  /* WAITS_WARP: orders memory, too */
 	uint64_t left[THREADS], seen[THREADS]; /* what a thread left for its warp; seen once the warp is released */
 	const void *poisoned[STATIC_SHARED];
 	int n_poisoned;
@@ -93,13 +96,15 @@ static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static pool *pools;
 static __thread int backwards;
 static __thread pool *now;
+alignas(16) static __thread char dynamic[MOST_SHARED];
 
-[[noreturn]] static void stop(const char *what)
+[[noreturn]] void emulate_stop(const char *what)
 {
 	const emulate_now *s = &emulate_self;
+	const char *name = now ? now->kernel->name : "";
 
-	fprintf(stderr, "emulated kernel: %s (block %u %u %u, thread %u of %u)\n", what, s->block.x, s->block.y,
-		s->block.z, s->linear, s->threads.x * s->threads.y * s->threads.z);
+	fprintf(stderr, "emulated kernel %.*s: %s (block %u %u %u, thread %u of %u)\n", (int)strcspn(name, "<,"), name,
+		what, s->block.x, s->block.y, s->block.z, s->linear, s->threads.x * s->threads.y * s->threads.z);
 	abort();
 }
 
@@ -115,13 +120,15 @@ static pool *pool_take(void)
 	if (p)
 		return p;
 	p = (pool *)calloc(1, sizeof *p);
-	p->stacks = (char *)mmap(NULL, (size_t)THREADS * STACK, PROT_READ | PROT_WRITE,
+	p->stacks = (char *)mmap(NULL, (size_t)(THREADS + 1) * STACK, PROT_READ | PROT_WRITE,
 				 MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 	if (p->stacks == MAP_FAILED)
-		stop("no memory for stacks");
+		emulate_stop("no memory for stacks");
+	p->stacks += STACK - (uintptr_t)p->stacks % STACK;
 	for (int i = 0; i < THREADS; i++)
 		p->idle[i] = THREADS - 1 - i;
 	p->n_idle = THREADS;
+	p->watch = races_new();
 	return p;
 }
 
@@ -145,7 +152,7 @@ static void entry(void)
 	for (;;) {
 		pool *p = here();
 
-		p->body(p->arg);
+		p->kernel->body(p->kernel->arg);
 		p->is[p->running] = ENDED;
 		p->live--;
 		p->idle[p->n_idle++] = (int)(p->on - p->fibers);
@@ -194,7 +201,7 @@ static void wait_as(state s)
 static bool release_warp(pool *p, int first)
 {
 	int end = first + 32 < p->threads ? first + 32 : p->threads;
-	bool any = false;
+	bool any = false, ordered = false;
 
 	for (int t = first; t < end; t++) {
 		bool all = p->is[t] == WAITS_WARP;
@@ -203,14 +210,21 @@ static bool release_warp(pool *p, int first)
 			if (p->mask[t] >> (other - first) & 1) {
 				if (other >= end || p->is[other] == ENDED) {
 					set_thread(t);
-					stop("a warp function waits for threads that have ended or never were");
+					emulate_stop("a warp function waits for threads that have ended or never were");
 				}
 				all = (p->is[other] == WAITS_WARP && p->mask[other] == p->mask[t]) ||
 				      p->is[other] == READY;
 			}
-		if (all)
-			p->is[t] = READY, p->seen[t] = p->left[t], any = true;
+		if (!all)
+			continue;
+		p->is[t] = READY;
+		p->seen[t] = p->left[t];
+		any = true;
+		if (p->orders[t])
+			races_warp_barrier(p->watch, t, p->mask[t]), ordered = true;
 	}
+	if (ordered)
+		races_warp_barrier_passed(p->watch);
 	return any;
 }
 
@@ -236,10 +250,13 @@ static bool release_block(pool *p)
 
 	for (int t = 0; t < p->threads; t++)
 		waiting += p->is[t] == WAITS_BLOCK;
-	for (int t = 0; waiting == p->live && t < p->threads; t++)
+	if (!waiting || waiting != p->live)
+		return false;
+	for (int t = 0; t < p->threads; t++)
 		if (p->is[t] == WAITS_BLOCK)
 			p->is[t] = READY;
-	return waiting && waiting == p->live;
+	races_block_barrier(p->watch);
+	return true;
 }
 
 static void run_block(pool *p)
@@ -257,7 +274,7 @@ static void run_block(pool *p)
 			run_warp(p, 32 * (backwards ? warps - 1 - w : w));
 	while (release_block(p));
 	if (p->live)
-		stop("some threads wait at a barrier that the others never reach");
+		emulate_stop("some threads wait at a barrier that the others never reach");
 }
 
 extern "C" void emulate_order(int reverse)
@@ -271,27 +288,29 @@ static bool launchable(dim3 g, dim3 b, size_t shared)
 	       b.z <= 64 && b.x <= THREADS && b.y <= THREADS && b.x * b.y * b.z <= THREADS && shared <= MOST_SHARED;
 }
 
-extern "C" int emulate_launch(dim3 grid, dim3 block, size_t shared, void (*body)(void *), void *arg)
+extern "C" int emulate_launch(dim3 grid, dim3 block, size_t shared, const emulate_kernel *k)
 {
 	uint64_t blocks = (uint64_t)grid.x * grid.y * grid.z;
-	alignas(16) char bytes[MOST_SHARED];
 	pool *p;
 
 	if (!launchable(grid, block, shared))
 		return 9; /* cudaErrorInvalidConfiguration */
 	p = now = pool_take();
-	p->body = body;
-	p->arg = arg;
+	p->kernel = k;
 	p->threads = (int)(block.x * block.y * block.z);
-	emulate_self = { {}, {}, block, grid, 0, bytes };
+	emulate_self = { {}, {}, block, grid, 0, dynamic, backwards ? NULL : p->watch };
+	races_begin(p->watch, { k->launch, p->threads, dynamic, shared, p->stacks, THREADS });
 	for (uint64_t i = 0; i < blocks; i++) {
 		uint64_t b = backwards ? blocks - 1 - i : i;
 
 		emulate_self.block = { (unsigned)(b % grid.x), (unsigned)(b / grid.x % grid.y),
 				       (unsigned)(b / grid.x / grid.y) };
-		memset(bytes, 0xff, shared);
+		memset(dynamic, 0xff, shared);
+		races_block(p->watch, b);
 		run_block(p);
 	}
+	emulate_self.watch = NULL;
+	now = NULL;
 	pool_give(p);
 	return 0;
 }
@@ -306,9 +325,10 @@ void emulate_poison(void *at, size_t bytes)
 		if (p->poisoned[i] == at)
 			return;
 	if (p->n_poisoned == STATIC_SHARED)
-		stop("too many shared arrays");
+		emulate_stop("too many shared arrays");
 	p->poisoned[p->n_poisoned++] = at;
 	memset(at, 0xff, bytes);
+	races_shared(p->watch, at, bytes);
 }
 
 void emulate_block_barrier(void)
@@ -316,14 +336,21 @@ void emulate_block_barrier(void)
 	wait_as(WAITS_BLOCK);
 }
 
-void emulate_warp_barrier(unsigned mask)
+/* Waits for the warp's threads of the mask. A __syncwarp() orders their memory; shuffles and votes do not. */
+static void meet(unsigned mask, bool orders)
 {
 	pool *p = now;
 
 	if (!(mask >> p->running % 32 & 1))
-		stop("a warp function whose mask leaves out the thread itself");
+		emulate_stop("a warp function whose mask leaves out the thread itself");
 	p->mask[p->running] = mask;
+	p->orders[p->running] = orders;
 	wait_as(WAITS_WARP);
+}
+
+void emulate_warp_barrier(unsigned mask)
+{
+	meet(mask, true);
 }
 
 uint64_t emulate_exchange(unsigned mask, uint64_t bits, unsigned lane)
@@ -332,9 +359,9 @@ uint64_t emulate_exchange(unsigned mask, uint64_t bits, unsigned lane)
 	int t = p->running;
 
 	if (!(mask >> lane & 1))
-		stop("a shuffle from a thread outside of its mask");
+		emulate_stop("a shuffle from a thread outside of its mask");
 	p->left[t] = bits;
-	emulate_warp_barrier(mask);
+	meet(mask, false);
 	return p->seen[t - t % 32 + (int)lane];
 }
 
@@ -345,7 +372,7 @@ unsigned emulate_ballot(unsigned mask, int predicate)
 	unsigned out = 0;
 
 	p->left[t] = predicate != 0;
-	emulate_warp_barrier(mask);
+	meet(mask, false);
 	for (int i = 0; i < 32; i++)
 		if (mask >> i & 1)
 			out |= (unsigned)p->seen[t - t % 32 + i] << i;

@@ -8,7 +8,8 @@
  * SHARED_BYTES() holds NaN before it is written.
  *
  * emulate_order(1) makes the calling thread run blocks and threads from the last to the first from now on: a missing
- * barrier changes results.
+ * barrier changes results. Kernels compiled with -fsanitize=thread are watched, too: what threads do to memory with
+ * nothing that orders them ends the program, whether results change or not (races.h).
  */
 #ifndef NAB_TESTS_CUDA_EMULATE_H
 #define NAB_TESTS_CUDA_EMULATE_H
@@ -70,6 +71,7 @@ struct emulate_now {
 	dim3 threads, blocks; /* blockDim, gridDim */
 	unsigned linear;      /* of the thread in its block */
 	void *dynamic;        /* shared memory of the size that the launch gave */
+	struct races *watch;  /* NULL outside of kernels */
 };
 extern __thread emulate_now emulate_self;
 
@@ -79,6 +81,7 @@ extern __thread emulate_now emulate_self;
 #define gridDim   (emulate_self.blocks)
 #define warpSize  32
 
+[[noreturn]] void emulate_stop(const char *what); /* ends the program, naming kernel, block and thread */
 void emulate_block_barrier(void);
 void emulate_warp_barrier(unsigned mask);
 /* Leaves `bits` for the warp, waits for it, and takes what thread `lane` left. */
@@ -87,7 +90,16 @@ unsigned emulate_ballot(unsigned mask, int predicate);
 void emulate_poison(void *at, size_t bytes); /* once a block */
 
 extern "C" void emulate_order(int reverse);
-extern "C" int emulate_launch(dim3 grid, dim3 block, size_t shared, void (*body)(void *), void *arg);
+struct launch;
+
+struct emulate_kernel {
+	const char *name; /* as the source calls it; what follows a < or a comma does not belong to it */
+	const struct launch *launch;
+	void (*body)(void *);
+	void *arg;
+};
+
+extern "C" int emulate_launch(dim3 grid, dim3 block, size_t shared, const emulate_kernel *k);
 
 #define SHARED(T, name, n)         \
 	static __thread T name[n]; \
@@ -158,69 +170,61 @@ static inline int __all_sync(unsigned mask, int predicate)
 
 /* ---- atomics and fences: one thread at a time anyway ---------------------------------------------------- */
 
+void emulate_fence(void);
+void emulate_atomic(const void *p, size_t bytes);
+
 static inline void __threadfence(void)
 {
+	emulate_fence();
 }
 
 static inline void __threadfence_block(void)
 {
 }
 
-template <typename V> static inline V atomicAdd(V *p, V v)
+#define EMULATE_ATOMIC __attribute__((no_sanitize("thread")))
+
+template <typename V> EMULATE_ATOMIC static inline V emulate_replace(V *p, V old, V v)
 {
-	V old = *p;
-
-	static_assert((V)0.5 == (V)0, "sums of floats by atomics have no fixed order");
-	*p = old + v;
-	return old;
-}
-
-template <typename V> static inline V atomicMax(V *p, V v)
-{
-	V old = *p;
-
-	*p = v > old ? v : old;
-	return old;
-}
-
-template <typename V> static inline V atomicMin(V *p, V v)
-{
-	V old = *p;
-
-	*p = v < old ? v : old;
-	return old;
-}
-
-template <typename V> static inline V atomicExch(V *p, V v)
-{
-	V old = *p;
-
+	emulate_atomic(p, sizeof *p);
 	*p = v;
 	return old;
 }
 
-template <typename V> static inline V atomicCAS(V *p, V compare, V v)
+template <typename V> EMULATE_ATOMIC static inline V atomicAdd(V *p, V v)
 {
-	V old = *p;
-
-	*p = old == compare ? v : old;
-	return old;
+	static_assert((V)0.5 == (V)0, "sums of floats by atomics have no fixed order");
+	return emulate_replace<V>(p, *p, *p + v);
 }
 
-static inline unsigned atomicInc(unsigned *p, unsigned most)
+template <typename V> EMULATE_ATOMIC static inline V atomicMax(V *p, V v)
 {
-	unsigned old = *p;
-
-	*p = old >= most ? 0 : old + 1;
-	return old;
+	return emulate_replace(p, *p, v > *p ? v : *p);
 }
 
-static inline unsigned atomicOr(unsigned *p, unsigned v)
+template <typename V> EMULATE_ATOMIC static inline V atomicMin(V *p, V v)
 {
-	unsigned old = *p;
+	return emulate_replace(p, *p, v < *p ? v : *p);
+}
 
-	*p = old | v;
-	return old;
+template <typename V> EMULATE_ATOMIC static inline V atomicExch(V *p, V v)
+{
+	return emulate_replace(p, *p, v);
+}
+
+template <typename V> EMULATE_ATOMIC static inline V atomicCAS(V *p, V compare, V v)
+{
+	return emulate_replace(p, *p, *p == compare ? v : *p);
+}
+
+EMULATE_ATOMIC static inline unsigned atomicInc(unsigned *p, unsigned most)
+{
+	return emulate_replace(p, *p, *p >= most ? 0 : *p + 1);
+}
+
+EMULATE_ATOMIC static inline unsigned atomicOr(unsigned *p, unsigned v)
+{
+	return emulate_replace(p, *p, *p | v);
 }
 
 /* ---- arithmetic ------------------------------------------------------------------------------------------ */
@@ -363,20 +367,21 @@ static inline int __ffs(int i)
 
 /* ---- launches -------------------------------------------------------------------------------------------- */
 
-struct launch;
-
 template <typename F> static void emulate_body(void *arg)
 {
 	(*(F *)arg)();
 }
 
 template <typename... P, typename... A>
-static inline int launch(void (*kernel)(P...), dim3 grid, dim3 block, size_t shared, const struct launch *l, A... args)
+static inline int emulate_launch_of(const char *name, void (*kernel)(P...), dim3 grid, dim3 block, size_t shared,
+				    const struct launch *l, A... args)
 {
 	auto body = [&] { kernel(P(args)...); };
+	emulate_kernel k = { name, l, emulate_body<decltype(body)>, &body };
 
-	(void)l;
-	return emulate_launch(grid, block, shared, emulate_body<decltype(body)>, &body);
+	return emulate_launch(grid, block, shared, &k);
 }
+
+#define launch(...) emulate_launch_of(#__VA_ARGS__, __VA_ARGS__)
 
 #endif
