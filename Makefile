@@ -6,7 +6,7 @@
 #   make SAN=address,undefined check-unit    the same with sanitizers, in an object tree of its own
 #   make check-long check-exports fuzz bench golden install clean
 #   make CUDA=0, CUDA=1       without the CUDA plugin; with it, or an error. By default it is built where nvcc is
-#   make gpu-check, make gpu-bench PART=1 .. 6    on a machine with a GPU
+#   make gpu-check, make gpu-bench PART=1 .. 4    on a machine with a GPU
 #   make bundle               all of it in one file, build/nab-bundle.tar.xz, for a machine on which it cannot be built
 #   V=1 shows the commands
 

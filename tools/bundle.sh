@@ -59,7 +59,7 @@ $cuda
 
   ./nab doctor         what works here; ./nab --help lists the commands
   ./gpu-check          the checks on a GPU, 8 minutes at most; everything that is printed stands in build/gpu-check
-  ./gpu-bench PART     the benchmark against PyTorch, PART 1 to 6, 9 minutes at most each; python3 with numpy is needed
+  ./gpu-bench PART     the benchmark against PyTorch, PART 1 to 4, 9 minutes at most each; python3 with numpy is needed
 
 The libraries of nab are in lib/ and seen by nab alone; licences/ holds what their authors ask for. The plugin contains NVIDIA's
 CUDA runtime. lib/gcc/ is used only where the machine's own libstdc++ does not serve.
