@@ -12,6 +12,7 @@
 
 #include "base/str.h"
 #include "tests/helper_cuda.h"
+#include "train/backend_cuda_build.h"
 #include "train/backend_cuda_load.h"
 
 enum { GUARD = 1024, GUARD_BYTE = 0xb6 };
@@ -65,6 +66,37 @@ const struct cuda_plugin *cuda_test_plugin_for(const char *test)
 bool cuda_test_emulated(void)
 {
 	return strstr(getenv("NAB_CUDA_PLUGIN"), "emulated") != NULL;
+}
+
+/* ---- programs -------------------------------------------------------------------------------------------- */
+
+void cuda_test_lower(struct cuda_program *p, const struct graph *g, const struct recipe *r, int batch, bool training,
+		     struct arena *a)
+{
+	struct cuda_params params;
+	struct plan plan;
+	struct cuda_build b = { .g = g,
+				.recipe = r,
+				.plan = &plan,
+				.p = p,
+				.a = a,
+				.params = &params,
+				.batch = batch,
+				.training = training,
+				.update = training };
+	int64_t *scratch;
+	struct err e = { 0 };
+
+	cuda_params_init(&params, g, a);
+	plan_init(&plan, g, training, cuda_fuses, a);
+	cuda_program_begin(p);
+	assert_int_equal(cuda_build_program(&b, &e), 0);
+	cuda_build_release(&b);
+	scratch = ARENA_ARRAY(a, int64_t, p->n_ops + 1);
+	for (int i = 0; i < p->n_ops; i++)
+		scratch[i] = i % 3 ? 0 : 1000 * (i % 7);
+	cuda_program_scratch(p, scratch, scratch);
+	assert_int_equal(cuda_program_place(p, &e), 0);
 }
 
 /* ---- elements -------------------------------------------------------------------------------------------- */

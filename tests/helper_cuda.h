@@ -33,6 +33,13 @@ const struct cuda_plugin *cuda_test_plugin_for(const char *test);
 void cuda_test_choose(void);   /* the same choice, without opening it */
 bool cuda_test_emulated(void); /* the plugin is the emulated one */
 
+struct cuda_program;
+struct graph;
+struct recipe;
+/* Lowers a network (train/backend_cuda_build.h), with scratch as if the plugin had been asked. */
+void cuda_test_lower(struct cuda_program *p, const struct graph *g, const struct recipe *r, int batch, bool training,
+		     struct arena *a);
+
 enum { OP_BYTE = CUDA_I32 + 1 }; /* elements of one byte: ref.elem is then 0 */
 
 struct op_buffer {

@@ -361,20 +361,30 @@ static void build_batch(struct cuda_build *b)
 	cuda_use(b->p, 4, b->sample);
 }
 
+/* A gradient of few enough numbers for one block to sum. */
+enum { SUMMED_ROWS = 4096, SUMMED_PITCH = 64 };
+
 static void build_loss(struct cuda_build *b, struct cuda_val *logits)
 {
-	struct cuda_op *op = cuda_add(b->p, CUDA_OP_LOSS);
-	int d = logits->wants ? cuda_grad_buf(b, logits) : -1;
+	const struct cuda_dims *z = &logits->dims;
+	int d = logits->wants ? cuda_grad_buf(b, logits) : -1, db = -1;
 
-	op->u.loss = (struct cuda_op_loss){ .z = logits->dims,
-					    .mse = b->recipe->loss == LOSS_MSE,
-					    .regress = b->g->outputs[0].task == TASK_REGRESS,
-					    .ends = !b->update,
-					    .smoothing = b->recipe->label_smoothing };
+	logits->summed =
+	    logits->bias && !logits->relu && logits->readers == 1 && z->n <= SUMMED_ROWS && z->pitch <= SUMMED_PITCH;
+	if (logits->summed)
+		db = cuda_param_out(b, logits->bias, CUDA_F32);
+	cuda_add(b->p, CUDA_OP_LOSS)->u.loss = (struct cuda_op_loss){ .z = *z,
+								      .mse = b->recipe->loss == LOSS_MSE,
+								      .regress = b->g->outputs[0].task == TASK_REGRESS,
+								      .ends = !b->update,
+								      .smoothing = b->recipe->label_smoothing };
 	cuda_use(b->p, 0, logits->buf);
 	cuda_use(b->p, 1, b->label);
 	cuda_use(b->p, 2, b->target);
 	cuda_use(b->p, 3, d);
+	cuda_use(b->p, 4, db);
+	if (logits->summed)
+		cuda_param_done(b, logits->bias);
 	if (d >= 0)
 		cuda_give(b, logits, d);
 }
@@ -388,7 +398,8 @@ static void build_update(struct cuda_build *b)
 				    .moments = optim_moments(&b->recipe->optimizer),
 				    .clip = b->recipe->clip };
 
-	cuda_add(b->p, CUDA_OP_NORM_OF_GRADIENT)->u.update = u;
+	if (u.clip > 0)
+		cuda_add(b->p, CUDA_OP_NORM_OF_GRADIENT)->u.update = u;
 	cuda_add(b->p, CUDA_OP_OPTIMIZE)->u.update = u;
 }
 

@@ -72,16 +72,28 @@ float cuda_bf16_value(uint16_t v);
 
 /* ---- values --------------------------------------------------------------------------------------------- */
 
+struct cuda_pool { /* a pool, as operations take it that pool on the way */
+	struct cuda_op_pool op;
+	enum cuda_pooled how;
+	int places; /* buffer: where the maxima were; -1: averages */
+	int relu;   /* buffer: its result, if its backward undoes the relu before it; or -1 */
+};
+
 struct cuda_val { /* one tensor of the batch */
 	struct cuda_dims dims;
 	int buf;
-	bool open;   /* an open time axis: zeros past the end of each example */
-	int readers; /* who reads the memory: 1 allows to overwrite it */
-	bool kept;   /* some backward reads it: must not be overwritten */
-	bool wants;  /* a gradient with respect to it */
-	bool relu;   /* its producer ends in a relu and undoes it in its backward, */
-	bool undone; /* unless its only reader has done so */
-	int *given;  /* buffers that together are its gradient */
+	bool open;               /* an open time axis: zeros past the end of each example */
+	int readers;             /* who reads the memory: 1 allows to overwrite it */
+	bool kept;               /* some backward reads it: must not be overwritten */
+	bool wants;              /* a gradient with respect to it */
+	bool relu;               /* its producer ends in a relu and undoes it in its backward, */
+	bool undone;             /* unless its only reader has done so */
+	struct cuda_param *bias; /* whose gradient its own, summed over rows, is: its producer finds it, and undoes a
+				    relu and a pool on the way. NULL: there is none, or it takes more */
+	bool summed;             /* unless its only reader has done so */
+	const struct cuda_pool *pooled; /* its only reader, which leaves its backward to the producer: the gradient is
+					   that of the pool's result */
+	int *given;                     /* buffers that together are its gradient */
 	int n_given, cap_given;
 	int grad; /* while its producer's turn is: the one buffer that holds it, or -1 */
 };
@@ -208,6 +220,14 @@ struct cuda_activation cuda_fused_act(const struct cuda_build *b, int node);
 /* The gradient before the activation: replaces out's (unless out->undone). x: what was read, or for relu what was
  * written. */
 void cuda_undo_act(struct cuda_build *b, struct cuda_activation act, struct cuda_val *out, int x);
+
+/* ---- pools ---------------------------------------------------------------------------------------------- */
+
+bool cuda_pools(enum layer_kind kind);
+/* Of a pooling layer's input in plain form; without places and relu. */
+struct cuda_pool *cuda_pool_of(struct cuda_build *b, int node);
+/* The buffer for the places of its maxima, if `wants`. */
+void cuda_pool_keep(struct cuda_build *b, struct cuda_pool *pool, bool wants);
 
 /* The batch norm that an addition takes into itself (the other input is its residual): which input it is, or -1. */
 int cuda_absorbs(const struct graph *g, int add);

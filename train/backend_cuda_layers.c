@@ -29,11 +29,32 @@ struct cuda_activation cuda_act_of(const struct graph *g, int node)
 	return act;
 }
 
+static bool is_norm(const struct graph *g, int node)
+{
+	return g->nodes[node].kind == LAYER_batchnorm || cuda_absorbs(g, node) >= 0;
+}
+
+/* What a norm pools on its way is computed once for each window, forward, and looked for twice backward: not worth it
+ * where windows overlap much. */
+static bool pools_once(const struct node *n)
+{
+	struct pool2d c;
+
+	if (!cuda_pools(n->kind))
+		return false;
+	if (n->kind == LAYER_globalavgpool || n->kind == LAYER_globalmaxpool)
+		return true;
+	c = pool_as_2d(n->kind, n->cfg);
+	return (int64_t)c.size.v[0] * c.size.v[1] <= 3LL * c.stride.v[0] * c.stride.v[1];
+}
+
 bool cuda_fuses(const struct graph *g, int first, int last, int next, bool training)
 {
 	enum cuda_act act = cuda_act_of(g, next).act;
 
 	(void)training;
+	if (is_norm(g, first) && pools_once(g->nodes + next))
+		return !cuda_pools(g->nodes[last].kind);
 	if (last != first || act == CUDA_ACT_NONE)
 		return false;
 	switch (g->nodes[first].kind) {
@@ -42,12 +63,8 @@ bool cuda_fuses(const struct graph *g, int first, int last, int next, bool train
 	case LAYER_depthwise2d:
 	case LAYER_dense:
 		return act == CUDA_ACT_RELU;
-	case LAYER_batchnorm:
-		return true;
-	case LAYER_add:
-		return cuda_absorbs(g, first) >= 0;
 	default:
-		return false;
+		return is_norm(g, first);
 	}
 }
 
@@ -131,85 +148,87 @@ static struct cuda_val *build_softmax(struct cuda_build *b, int node)
 
 /* ---- pooling -------------------------------------------------------------------------------------------- */
 
-struct pool_saved {
-	struct cuda_op_pool op;
-	enum cuda_op_kind back;
-	int places;  /* buffer: where the maxima were; -1: averages */
-	bool undoes; /* the relu before it */
-};
+bool cuda_pools(enum layer_kind kind)
+{
+	return kind == LAYER_maxpool1d || kind == LAYER_maxpool2d || kind == LAYER_avgpool1d ||
+	       kind == LAYER_avgpool2d || kind == LAYER_globalavgpool || kind == LAYER_globalmaxpool;
+}
+
+struct cuda_pool *cuda_pool_of(struct cuda_build *b, int node)
+{
+	const struct node *n = b->g->nodes + node;
+	bool whole = n->kind == LAYER_globalmaxpool || n->kind == LAYER_globalavgpool;
+	struct pool2d c = whole ? (struct pool2d){ 0 } : pool_as_2d(n->kind, n->cfg);
+	struct cuda_pool *p = ARENA_NEW(b->a, struct cuda_pool);
+
+	*p = (struct cuda_pool){ .how = whole ? CUDA_POOLED_WHOLE : CUDA_POOLED, .places = -1, .relu = -1 };
+	p->op = (struct cuda_op_pool){ .x = cuda_dims_of(b, cuda_in_shape(b, node, 0)),
+				       .y = cuda_dims_of(b, cuda_out_shape(b, node)),
+				       .max = n->kind == LAYER_maxpool2d || n->kind == LAYER_maxpool1d ||
+					      n->kind == LAYER_globalmaxpool,
+				       .count_pad = c.count_pad };
+	for (int i = 0; i < 2; i++) {
+		p->op.size[i] = c.size.v[i];
+		p->op.stride[i] = c.stride.v[i];
+		p->op.before[i] = c.padding.side[i];
+		p->op.after[i] = c.padding.side[i + 2];
+	}
+	return p;
+}
+
+void cuda_pool_keep(struct cuda_build *b, struct cuda_pool *pool, bool wants)
+{
+	bool large = pool->how == CUDA_POOLED_WHOLE || pool->op.size[0] * pool->op.size[1] > 255;
+
+	if (pool->op.max && wants)
+		pool->places = cuda_buffer(b->p, large ? CUDA_I32 : CUDA_F32,
+					   cuda_dims_bytes(&pool->op.y, CUDA_F32) / (large ? 1 : 4));
+}
 
 static void back_pool(struct cuda_build *b, struct cuda_tape *t)
 {
-	const struct pool_saved *s = t->saved;
-	int to = cuda_grad_buf(b, t->in[0]);
+	const struct cuda_pool *p = t->saved;
+	struct cuda_val *in = t->in[0], *out = t->out[0];
+	bool undoes = p->relu >= 0;
+	int to;
 
-	if (s->undoes) {
-		cuda_undo_act(b, (struct cuda_activation){ CUDA_ACT_RELU, 0 }, t->out[0], t->out[0]->buf);
-		t->in[0]->undone = true;
+	in->undone = undoes;
+	if (in->bias && in->readers == 1 && (undoes || !in->relu)) {
+		in->pooled = p;
+		cuda_give(b, in, out->grad);
+		return;
 	}
-	cuda_add(b->p, s->back)->u.pool = s->op;
-	cuda_use(b->p, 0, s->places);
-	cuda_use(b->p, 1, t->out[0]->grad);
+	to = cuda_grad_buf(b, in);
+	cuda_add(b->p, p->how == CUDA_POOLED_WHOLE ? CUDA_OP_GLOBALPOOL_BACK : CUDA_OP_POOL_BACK)->u.pool = p->op;
+	cuda_use(b->p, 0, p->places);
+	cuda_use(b->p, 1, out->grad);
 	cuda_use(b->p, 2, to);
-	cuda_use(b->p, 3, cuda_lengths(b, t->in[0]));
-	cuda_give(b, t->in[0], to);
+	cuda_use(b->p, 3, cuda_lengths(b, in));
+	cuda_use(b->p, 4, p->relu);
+	cuda_give(b, in, to);
 }
 
 /* The gradient of a maximum over relu's results goes to positions whose value is the maximum: it is zero where that is,
- * so relu can be undone after the pooling, on a fraction of the elements. */
-static struct cuda_val *pool(struct cuda_build *b, struct pool_saved *s, enum cuda_op_kind kind, struct cuda_val *in)
-{
-	struct cuda_val *out = cuda_val_new(b, &s->op.y, in->wants);
-
-	cuda_add(b->p, kind)->u.pool = s->op;
-	cuda_use(b->p, 0, in->buf);
-	cuda_use(b->p, 1, out->buf);
-	cuda_use(b->p, 2, s->places);
-	cuda_use(b->p, 3, cuda_lengths(b, in));
-	s->undoes = s->places >= 0 && in->relu && in->readers == 1;
-	out->kept = s->undoes;
-	cuda_tape_add(b, back_pool, out, 1, &in, s);
-	return out;
-}
-
+ * so relu can be undone with the pooling, on a fraction of the elements. */
 static struct cuda_val *build_pool(struct cuda_build *b, int node)
 {
-	const struct node *n = b->g->nodes + node;
-	struct pool2d c = pool_as_2d(n->kind, n->cfg);
-	struct pool_saved *s = ARENA_NEW(b->a, struct pool_saved);
 	struct cuda_val *in = cuda_plain_input(b, node, 0), *out;
-	bool max = n->kind == LAYER_maxpool2d || n->kind == LAYER_maxpool1d;
-	bool large = c.size.v[0] * c.size.v[1] > 255;
+	struct cuda_pool *p = cuda_pool_of(b, node);
 
-	*s = (struct pool_saved){ .back = CUDA_OP_POOL_BACK, .places = -1 };
-	s->op = (struct cuda_op_pool){
-		.x = in->dims, .y = cuda_dims_of(b, cuda_out_shape(b, node)), .max = max, .count_pad = c.count_pad
-	};
-	for (int i = 0; i < 2; i++) {
-		s->op.size[i] = c.size.v[i];
-		s->op.stride[i] = c.stride.v[i];
-		s->op.before[i] = c.padding.side[i];
-		s->op.after[i] = c.padding.side[i + 2];
+	cuda_pool_keep(b, p, in->wants);
+	out = cuda_val_new(b, &p->op.y, in->wants);
+	out->open = in->open && p->how == CUDA_POOLED;
+	cuda_add(b->p, p->how == CUDA_POOLED_WHOLE ? CUDA_OP_GLOBALPOOL : CUDA_OP_POOL)->u.pool = p->op;
+	cuda_use(b->p, 0, in->buf);
+	cuda_use(b->p, 1, out->buf);
+	cuda_use(b->p, 2, p->places);
+	cuda_use(b->p, 3, cuda_lengths(b, in));
+	if (p->places >= 0 && in->relu && in->readers == 1) {
+		p->relu = out->buf;
+		out->kept = true;
 	}
-	if (max && in->wants)
-		s->places = cuda_buffer(b->p, large ? CUDA_I32 : CUDA_F32,
-					cuda_dims_bytes(&s->op.y, CUDA_F32) / (large ? 1 : 4));
-	out = pool(b, s, CUDA_OP_POOL, in);
-	out->open = in->open;
+	cuda_tape_add(b, back_pool, out, 1, &in, p);
 	return out;
-}
-
-static struct cuda_val *build_global(struct cuda_build *b, int node)
-{
-	struct pool_saved *s = ARENA_NEW(b->a, struct pool_saved);
-	struct cuda_val *in = cuda_plain_input(b, node, 0);
-	bool max = b->g->nodes[node].kind == LAYER_globalmaxpool;
-
-	*s = (struct pool_saved){ .back = CUDA_OP_GLOBALPOOL_BACK, .places = -1 };
-	s->op = (struct cuda_op_pool){ .x = in->dims, .y = cuda_dims_of(b, cuda_out_shape(b, node)), .max = max };
-	if (max && in->wants)
-		s->places = cuda_buffer(b->p, CUDA_I32, cuda_dims_bytes(&s->op.y, CUDA_I32));
-	return pool(b, s, CUDA_OP_GLOBALPOOL, in);
 }
 
 /* ---- padding, enlarging --------------------------------------------------------------------------------- */
@@ -422,8 +441,8 @@ cuda_builder *const cuda_builders[LAYER_KIND_COUNT] = {
 	[LAYER_maxpool2d] = build_pool,
 	[LAYER_avgpool1d] = build_pool,
 	[LAYER_avgpool2d] = build_pool,
-	[LAYER_globalavgpool] = build_global,
-	[LAYER_globalmaxpool] = build_global,
+	[LAYER_globalavgpool] = build_pool,
+	[LAYER_globalmaxpool] = build_pool,
 	[LAYER_batchnorm] = cuda_build_batchnorm,
 	[LAYER_layernorm] = cuda_build_layernorm,
 	[LAYER_groupnorm] = cuda_build_groupnorm,

@@ -1,5 +1,5 @@
 /* train/backend_cuda_norms.c - normalisations on the cuda backend, and the addition, which takes a batch norm before it
- * and an activation after it into itself: y = act(norm(x) + residual) in one operation. */
+ * and an activation and a pool after it into itself: y = pool(act(norm(x) + residual)) in one operation. */
 #include "arch/kinds.h"
 #include "base/mem.h"
 #include "train/backend_cuda_build.h"
@@ -9,6 +9,7 @@ struct norm_saved {
 	struct cuda_param *scale, *shift; /* NULL: not affine */
 	int mean, variance;               /* parameters of batch norm: which ones, in b->params */
 	int saved;                        /* buffer: mean and 1 / deviation */
+	struct cuda_pool *pool;           /* or NULL */
 	int node;                         /* whose parameters */
 };
 
@@ -38,9 +39,9 @@ static void back_batchnorm(struct cuda_build *b, struct cuda_tape *t)
 	const struct norm_saved *s = t->saved;
 	struct cuda_val *in = t->in[0], *rest = t->n_in > 1 ? t->in[1] : NULL, *out = t->out[0];
 	bool trains = s->scale && cuda_trains(b, s->node), act = s->op.act != CUDA_ACT_NONE;
-	bool passes = rest && rest->wants;
+	bool passes = rest && rest->wants, alters = act || s->pool;
 	int dx = in->wants ? cuda_grad_buf(b, in) : -1;
-	int drest = passes && act ? cuda_grad_buf(b, rest) : -1;
+	int drest = passes && alters ? cuda_grad_buf(b, rest) : -1;
 	int dscale = trains ? cuda_param_out(b, s->scale, CUDA_F32) : -1;
 	int dshift = trains ? cuda_param_out(b, s->shift, CUDA_F32) : -1;
 
@@ -51,6 +52,7 @@ static void back_batchnorm(struct cuda_build *b, struct cuda_tape *t)
 	use_statistics(b, s, false);
 	cuda_use(b->p, 7, cuda_lengths(b, in));
 	cuda_use(b->p, 8, rest && act ? rest->buf : -1);
+	cuda_use(b->p, 9, s->pool ? s->pool->places : -1);
 	cuda_use(b->p, 10, dx);
 	cuda_use(b->p, 11, dscale);
 	cuda_use(b->p, 12, dshift);
@@ -62,7 +64,7 @@ static void back_batchnorm(struct cuda_build *b, struct cuda_tape *t)
 	if (dx >= 0)
 		cuda_give(b, in, dx);
 	if (passes)
-		cuda_give(b, rest, act ? drest : out->grad);
+		cuda_give(b, rest, alters ? drest : out->grad);
 }
 
 static struct norm_saved *batchnorm_saved(struct cuda_build *b, int node, const struct cuda_dims *x,
@@ -94,15 +96,23 @@ static struct norm_saved *batchnorm_saved(struct cuda_build *b, int node, const 
 	return s;
 }
 
-/* A batch norm, with the activation and the residual that are added to it (NULL: none); `last` is the node whose output
- * this is. */
-static struct cuda_val *batchnorm(struct cuda_build *b, int node, int last, struct cuda_activation act,
-				  struct cuda_val *rest)
+/* The batch norm of a node, with what follows in the group that begins with `lead`: the norm itself, or the addition
+ * that adds `rest` to it. */
+static struct cuda_val *batchnorm(struct cuda_build *b, int node, int lead, struct cuda_val *rest)
 {
-	struct cuda_val *in[2] = { cuda_plain_input(b, node, 0), rest };
+	struct cuda_val *in[2] = { cuda_plain_input(b, node, 0), rest }, *out;
+	struct cuda_activation act = cuda_fused_act(b, lead);
 	struct norm_saved *s = batchnorm_saved(b, node, &in[0]->dims, act);
-	struct cuda_val *out = cuda_val_new(b, &in[0]->dims, b->plan->flows[last]);
+	int tail = plan_tail(b->plan, lead);
+	bool wants = b->plan->flows[tail];
 
+	s->pool = cuda_pools(b->g->nodes[tail].kind) ? cuda_pool_of(b, tail) : NULL;
+	if (s->pool) {
+		cuda_pool_keep(b, s->pool, wants);
+		s->op.pooled = (int32_t)s->pool->how;
+		s->op.pool = s->pool->op;
+	}
+	out = cuda_val_new(b, s->pool ? &s->pool->op.y : &in[0]->dims, wants);
 	cuda_add(b->p, CUDA_OP_BATCHNORM)->u.norm = s->op;
 	cuda_use(b->p, 0, in[0]->buf);
 	cuda_use(b->p, 1, out->buf);
@@ -110,19 +120,18 @@ static struct cuda_val *batchnorm(struct cuda_build *b, int node, int last, stru
 	use_statistics(b, s, true);
 	cuda_use(b->p, 7, cuda_lengths(b, in[0]));
 	cuda_use(b->p, 8, rest ? rest->buf : -1);
+	cuda_use(b->p, 9, s->pool ? s->pool->places : -1);
 	in[0]->kept |= b->training;
 	if (rest)
 		rest->kept |= b->training && act.act != CUDA_ACT_NONE;
-	out->open = in[0]->open;
-	if (act.act == CUDA_ACT_SIGMOID)
-		cuda_mask(b, out, out->buf);
+	out->open = in[0]->open && s->op.pooled != CUDA_POOLED_WHOLE;
 	cuda_tape_add(b, back_batchnorm, out, rest ? 2 : 1, in, s);
 	return out;
 }
 
 struct cuda_val *cuda_build_batchnorm(struct cuda_build *b, int node)
 {
-	return batchnorm(b, node, node, cuda_fused_act(b, node), NULL);
+	return batchnorm(b, node, node, NULL);
 }
 
 /* ---- addition ------------------------------------------------------------------------------------------- */
@@ -169,7 +178,7 @@ struct cuda_val *cuda_build_add(struct cuda_build *b, int node)
 	int k = cuda_absorbs(b->g, node);
 
 	if (k >= 0)
-		return batchnorm(b, n->in[k].node, node, cuda_fused_act(b, node), cuda_plain_input(b, node, 1 - k));
+		return batchnorm(b, n->in[k].node, node, cuda_plain_input(b, node, 1 - k));
 	cuda_common_inputs(b, node, in);
 	out = cuda_val_new(b, &in[0]->dims, b->plan->flows[node]);
 	out->open = in[0]->open;

@@ -22,14 +22,30 @@ static struct cuda_op *add_like(struct cuda_build *b, enum cuda_op_kind kind, co
 	return op;
 }
 
-static void back_bias(struct cuda_build *b, const struct product *s, const struct cuda_val *out)
+/* The activation's and the pool's backward on the way. */
+static void back_bias(struct cuda_build *b, const struct product *s, struct cuda_val *out)
 {
-	int to = cuda_param_out(b, s->bias, CUDA_F32);
+	const struct cuda_pool *pool = out->pooled;
+	bool undo = out->bias && s->act.act != CUDA_ACT_NONE && !out->undone;
+	int to = cuda_param_out(b, s->bias, CUDA_F32), g = -1;
+	struct cuda_op_bias op = { .x = out->dims };
 
-	cuda_add(b->p, CUDA_OP_BIAS_GRADIENT)->u.map = (struct cuda_op_map){ .x = out->dims };
+	if (pool) {
+		op.pooled = (int32_t)pool->how;
+		op.pool = pool->op;
+		g = cuda_grad_buf(b, out);
+	} else if (undo) {
+		g = cuda_reuse_grad(b, out);
+	}
+	cuda_add(b->p, CUDA_OP_BIAS_GRADIENT)->u.bias = op;
 	cuda_use(b->p, 0, out->grad);
 	cuda_use(b->p, 1, to);
+	cuda_use(b->p, 2, pool ? pool->relu : undo ? out->buf : -1);
+	cuda_use(b->p, 3, g);
+	cuda_use(b->p, 4, pool ? pool->places : -1);
 	cuda_param_done(b, s->bias);
+	if (g >= 0)
+		cuda_set_grad(b, out, g);
 }
 
 static void back_weights(struct cuda_build *b, const struct product *s, const struct cuda_val *in,
@@ -60,10 +76,12 @@ static void back_product(struct cuda_build *b, struct cuda_tape *t)
 	const struct product *s = t->saved;
 	struct cuda_val *in = t->in[0], *out = t->out[0];
 
-	cuda_undo_act(b, s->act, out, out->buf);
-	cuda_mask_grad(b, out);
+	if (!out->bias) {
+		cuda_undo_act(b, s->act, out, out->buf);
+		cuda_mask_grad(b, out);
+	}
 	if (cuda_trains(b, t->node)) {
-		if (s->bias)
+		if (s->bias && !out->summed)
 			back_bias(b, s, out);
 		back_weights(b, s, in, out);
 	}
@@ -93,6 +111,7 @@ static struct cuda_val *build_product(struct cuda_build *b, int node, struct pro
 	in->kept |= cuda_trains(b, node);
 	out->kept = b->training && s->act.act != CUDA_ACT_NONE;
 	out->relu = s->act.act == CUDA_ACT_RELU;
+	out->bias = cuda_trains(b, node) && !out->open ? s->bias : NULL;
 	cuda_tape_add(b, back_product, out, 1, &in, s);
 	return out;
 }

@@ -10,6 +10,8 @@
  * emulate_order(1) makes the calling thread run blocks and threads from the last to the first from now on: a missing
  * barrier changes results. Kernels compiled with -fsanitize=thread are watched, too: what threads do to memory with
  * nothing that orders them ends the program, whether results change or not (races.h).
+ * emulate_dry(&n) makes it count its launches in n from now on instead of running them, emulate_dry(NULL) run them
+ * again.
  */
 #ifndef NAB_TESTS_CUDA_EMULATE_H
 #define NAB_TESTS_CUDA_EMULATE_H
@@ -90,6 +92,7 @@ unsigned emulate_ballot(unsigned mask, int predicate);
 void emulate_poison(void *at, size_t bytes); /* once a block */
 
 extern "C" void emulate_order(int reverse);
+extern "C" void emulate_dry(int *launches);
 struct launch;
 
 struct emulate_kernel {

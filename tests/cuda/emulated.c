@@ -611,6 +611,21 @@ static char *describe(struct cuda_card *card, const struct cuda_op *ops, int n)
 	return text;
 }
 
+__attribute__((visibility("default"))) emulated_count nab_emulated_count;
+
+void nab_emulated_count(const struct cuda_op *ops, int n, int *launches)
+{
+	static struct cuda_control control;
+	struct launch l = { .processors = PROCESSORS, .control = &control };
+
+	for (int i = 0; i < n; i++) {
+		launches[i] = cuda_scratch(&ops[i]) == CUDA_NOT_OURS;
+		emulate_dry(&launches[i]);
+		cuda_launch(&ops[i], &l);
+		emulate_dry(NULL);
+	}
+}
+
 __attribute__((visibility("default"))) cuda_plugin_entry nab_cuda_plugin;
 
 const struct cuda_plugin *nab_cuda_plugin(void)

@@ -7,6 +7,12 @@
 #include "train/cuda/kernels.h"
 
 void emulate_order(int reverse); /* emulate.h */
+void emulate_dry(int *launches);
+
+/* Exported beside nab_cuda_plugin(): how many kernels a run of each operation launches, into launches[n]. What a
+ * library does on a card counts as one. */
+typedef void emulated_count(const struct cuda_op *ops, int n, int *launches);
+#define EMULATED_COUNT "nab_emulated_count"
 
 /* Elements of a buffer as doubles (free with free()), zeros if it is NONE; and back. */
 double *emulated_read(const struct launch *l, const struct cuda_ref *r, int64_t n);

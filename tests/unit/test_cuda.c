@@ -83,9 +83,22 @@ static void test_sharing_and_freezing(void **state)
 
 static void test_profile(void **state)
 {
+	struct layer_time layer[32];
+	struct net_profile p = { .layer = layer };
+	struct trial t;
+	struct err e = { 0 };
+
 	(void)state;
 	cuda_test_plugin();
 	try_profile(cuda);
+	small_trial(&t, cuda);
+	open_side(&t, &t.own, cuda, 1);
+	assert_int_equal(cuda->profile(t.own.net, 2, &p, &e), 0);
+	for (int i = 2; i < 4; i++) { /* relu and pool into the batch norm */
+		assert_int_equal(layer[i].fused_into, 1);
+		assert_true(layer[i].forward_s == 0 && layer[i].backward_s == 0 && layer[i].bytes == 0);
+	}
+	trial_free(&t);
 }
 
 /* ---- what only this backend does ------------------------------------------------------------------------ */
@@ -116,6 +129,48 @@ static void test_fusions(void **state)
 	    "'flatten', 'tanh', {'dropout': {'rate': 0.2}}, {'dense': {'units': 7}}, 'relu',"
 	    "{'dense': {'units': 3}}]}",
 	    shape_image(3, 6, 6), "frozen batch norms and their additions");
+}
+
+/* Norms and products with pools behind them: of every kind, with windows that overlap, leave gaps, or reach into
+ * padding; pools that more than the norm's output goes to; sequences. */
+static void test_pools(void **state)
+{
+	(void)state;
+	cuda_test_plugin();
+	compare_model(cuda,
+		      "{'input': [3, 13, 11], 'classes': 3, 'layers': ["
+		      "{'conv2d': {'filters': 10, 'kernel': 3, 'padding': 'same'}}, 'batchnorm', 'silu',"
+		      "{'maxpool2d': {'size': 3, 'stride': 2, 'padding': 'same'}},"
+		      "{'conv2d': {'filters': 9, 'kernel': 3, 'padding': 'same'}}, 'batchnorm', 'tanh',"
+		      "{'avgpool2d': {'size': 2, 'stride': 3, 'ceil': true}},"
+		      "{'conv2d': {'filters': 12, 'kernel': 1}}, 'batchnorm', {'relu': {}, 'id': 'r'}, {'maxpool2d': "
+		      "{'size': 2, 'stride': 1}, 'id': 'm'},"
+		      "{'conv2d': {'filters': 12, 'kernel': 2}, 'from': ['r']}, 'batchnorm', {'add': {}, 'from': "
+		      "['prev', 'm']}, 'gelu',"
+		      "'globalmaxpool', {'dense': {'units': 3}}]}",
+		      shape_image(3, 13, 11), "batch norms with pools");
+	compare_model(
+	    cuda,
+	    "{'input': [3, 12, 12], 'classes': 3, 'layers': ["
+	    "{'conv2d': {'filters': 5, 'kernel': 3, 'padding': 'same'}}, {'maxpool2d': {'size': 3, 'stride': 2, "
+	    "'padding': 1}},"
+	    "{'conv2d': {'filters': 5, 'kernel': 3, 'padding': 'same'}}, 'relu', {'avgpool2d': {'size': 2}},"
+	    "{'conv2d': {'filters': 6, 'kernel': 1}}, 'relu', {'batchnorm': {}, 'frozen': true}, {'maxpool2d': "
+	    "{'size': 2, 'stride': 1}, 'id': 'a'},"
+	    "{'conv2d': {'filters': 6, 'kernel': 1, 'bias': false}}, 'relu', {'maxpool2d': {'size': 1}, 'id': 'b'},"
+	    "{'add': {}, 'from': ['a', 'b']}, {'conv2d': {'filters': 5, 'kernel': 1}, 'id': 'c'}, 'globalavgpool', "
+	    "{'id': 'd', 'batchnorm': {}},"
+	    "{'globalmaxpool': {}, 'from': ['c']}, {'add': {}, 'from': ['d', 'prev']}, {'dense': {'units': 3}}]}",
+	    shape_image(3, 12, 12), "products with pools, shared and alone");
+	compare_model(
+	    cuda,
+	    "{'input': {'type': 'sequence', 'shape': [3, 9], 'open': true}, 'classes': 3, 'layers': ["
+	    "{'conv1d': {'filters': 5, 'kernel': 3, 'padding': 'same'}}, 'batchnorm', 'sigmoid',"
+	    "{'avgpool1d': {'size': 2, 'stride': 1, 'padding': 'same'}}, {'conv1d': {'filters': 6, 'kernel': 1}}, "
+	    "'relu',"
+	    "{'maxpool1d': {'size': 2, 'stride': 1, 'padding': 'same'}}, 'batchnorm', 'sigmoid', 'globalavgpool',"
+	    "{'dense': {'units': 3}}]}",
+	    shape_sequence(3, 9, true), "open sequences with pools");
 }
 
 static void test_forms(void **state)
@@ -470,35 +525,6 @@ static void test_other_backend(void **state)
 
 /* ---- programs ------------------------------------------------------------------------------------------- */
 
-/* Both programs of a network, with scratch as if the plugin had been asked. */
-static void lower(struct trial *t, bool training, struct cuda_program *p)
-{
-	struct cuda_params params;
-	struct plan plan;
-	struct cuda_build b = { .g = t->g,
-				.recipe = &t->r,
-				.plan = &plan,
-				.p = p,
-				.a = t->a,
-				.params = &params,
-				.batch = BATCH,
-				.training = training,
-				.update = training };
-	int64_t *scratch;
-	struct err e = { 0 };
-
-	cuda_params_init(&params, t->g, t->a);
-	plan_init(&plan, t->g, training, cuda_fuses, t->a);
-	cuda_program_begin(p);
-	assert_int_equal(cuda_build_program(&b, &e), 0);
-	cuda_build_release(&b);
-	scratch = ARENA_ARRAY(t->a, int64_t, p->n_ops + 1);
-	for (int i = 0; i < p->n_ops; i++)
-		scratch[i] = i % 3 ? 0 : 1000 * (i % 7);
-	cuda_program_scratch(p, scratch, scratch);
-	assert_int_equal(cuda_program_place(p, &e), 0);
-}
-
 static int last_use(const struct cuda_program *p, int buf, int from)
 {
 	int last = -1;
@@ -565,7 +591,7 @@ static void test_places(void **state)
 		trial_init(&t, cuda, shape_image(2, 6, 7), (uint64_t)i);
 		t.g = random_net(t.a, &r, shape_image(2, 6, 7));
 		for (int training = 0; training < 2; training++) {
-			lower(&t, training, &p);
+			cuda_test_lower(&p, t.g, &t.r, BATCH, training, t.a);
 			check_places(&p);
 			cuda_program_release(&p);
 		}
@@ -582,7 +608,7 @@ static void expect_program(const char *model, struct shape shape, bool training,
 	trial_init(&t, cuda, shape, 1);
 	t.g = graph_of(t.a, model);
 	t.r.precision = PRECISION_BF16;
-	lower(&t, training, &p);
+	cuda_test_lower(&p, t.g, &t.r, BATCH, training, t.a);
 	cuda_program_text(&text, &p);
 	if (strcmp(str_get(&text), want) != 0) {
 		for (char *line = strtok(text.s, "\n"); line; line = strtok(NULL, "\n"))
@@ -608,20 +634,15 @@ static void test_programs(void **state)
 		       "DENSE 4x4x4x16 0=#9h 1=params16:2560h 2=params16:10752h 3=#10h\n"
 		       "DROPOUT 4x1x1x10 0=#10h 1=#13h 2=#4i\n"
 		       "DENSE 4x1x1x10 0=#13h 1=params16:11008h 2=params16:11264h 3=#14h\n"
-		       "LOSS 4x1x1x3 0=#14h 1=#1i 2=#2 3=#17h\n"
-		       "BIAS_GRADIENT 4x1x1x3 0=#17h 1=grads:22528\n"
+		       "LOSS 4x1x1x3 0=#14h 1=#1i 2=#2 3=#17h 4=grads:22528\n"
 		       "DENSE_WEIGHT 4x1x1x10 0=#13h 1=#17h 2=grads:22016\n"
 		       "DENSE_DATA 4x1x1x10 0=#17h 1=params16:11008h 2=#21h\n"
 		       "DROPOUT 4x1x1x10 0=#21h 1=#21h 2=#4i\n"
-		       "ACTIVATE_BACK 4x1x1x10 0=#10h 1=#21h 2=#21h\n"
-		       "BIAS_GRADIENT 4x1x1x10 0=#21h 1=grads:21504\n"
+		       "BIAS_GRADIENT 4x1x1x10 0=#21h 1=grads:21504 2=#10h 3=#21h\n"
 		       "DENSE_WEIGHT 4x4x4x16 0=#9h 1=#21h 2=grads:5120\n"
 		       "DENSE_DATA 4x4x4x16 0=#21h 1=params16:2560h 2=#25h\n"
-		       "ACTIVATE_BACK 4x4x4x16 0=#9h 1=#25h 2=#25h\n"
-		       "POOL_BACK 4x8x8x16 0=#8 1=#25h 2=#26h\n"
-		       "BIAS_GRADIENT 4x8x8x16 0=#26h 1=grads:4608\n"
-		       "CONV_WEIGHT 4x8x8x3 0=#0h 1=#26h 2=grads:0h\n"
-		       "NORM_OF_GRADIENT\n"
+		       "BIAS_GRADIENT 4x8x8x16 0=#25h 1=grads:4608 2=#9h 3=#27h 4=#8\n"
+		       "CONV_WEIGHT 4x8x8x3 0=#0h 1=#27h 2=grads:0h\n"
 		       "OPTIMIZE\n");
 	expect_program(
 	    "{'input': [3, 8, 8], 'classes': 3, 'layers': ["
@@ -634,21 +655,17 @@ static void test_programs(void **state)
 	    "BATCHNORM 4x8x8x8 0=#5h 1=#8h 2=params:512 3=params:1024 4=stats:0 5=stats:512 6=#7\n"
 	    "GROUPED 4x8x8x8 0=#8h 1=params16:768h 3=#13h\n"
 	    "BATCHNORM 4x8x8x8 0=#13h 1=#16h 2=params:2048 3=params:2560 4=stats:1024 5=stats:1536 6=#15 8=#8h\n"
-	    "GLOBALPOOL 4x8x8x8 0=#16h 1=#21h\n"
-	    "DENSE 4x1x1x8 0=#21h 1=params16:1536h 2=params16:1792h 3=#22h\n"
-	    "LOSS 4x1x1x3 0=#22h 1=#1i 2=#2 3=#25h\n"
-	    "BIAS_GRADIENT 4x1x1x3 0=#25h 1=grads:3584\n"
-	    "DENSE_WEIGHT 4x1x1x8 0=#21h 1=#25h 2=grads:3072\n"
-	    "DENSE_DATA 4x1x1x8 0=#25h 1=params16:1536h 2=#29h\n"
-	    "GLOBALPOOL_BACK 4x8x8x8 1=#29h 2=#30h\n"
-	    "BATCHNORM_BACK 4x8x8x8 0=#13h 1=#30h 2=params:2048 3=params:2560 6=#15 8=#8h 10=#31h 11=grads:2048 "
-	    "12=grads:2560 13=#32h\n"
-	    "GROUPED_WEIGHT 4x8x8x8 0=#8h 1=#31h 2=grads:1536\n"
-	    "GROUPED_DATA 4x8x8x8 0=#31h 1=params16:768h 2=#39h\n"
-	    "SUM 4x8x8x8 0=#32h 1=#32h 2=#39h\n"
-	    "BATCHNORM_BACK 4x8x8x8 0=#5h 1=#32h 2=params:512 3=params:1024 6=#7 10=#40h 11=grads:512 12=grads:1024\n"
-	    "CONV_WEIGHT 4x8x8x3 0=#0h 1=#40h 2=grads:0h\n"
-	    "NORM_OF_GRADIENT\n"
+	    "DENSE 4x1x1x8 0=#16h 1=params16:1536h 2=params16:1792h 3=#21h\n"
+	    "LOSS 4x1x1x3 0=#21h 1=#1i 2=#2 3=#24h 4=grads:3584\n"
+	    "DENSE_WEIGHT 4x1x1x8 0=#16h 1=#24h 2=grads:3072\n"
+	    "DENSE_DATA 4x1x1x8 0=#24h 1=params16:1536h 2=#28h\n"
+	    "BATCHNORM_BACK 4x8x8x8 0=#13h 1=#28h 2=params:2048 3=params:2560 6=#15 8=#8h 10=#29h 11=grads:2048 "
+	    "12=grads:2560 13=#30h\n"
+	    "GROUPED_WEIGHT 4x8x8x8 0=#8h 1=#29h 2=grads:1536\n"
+	    "GROUPED_DATA 4x8x8x8 0=#29h 1=params16:768h 2=#37h\n"
+	    "SUM 4x8x8x8 0=#30h 1=#30h 2=#37h\n"
+	    "BATCHNORM_BACK 4x8x8x8 0=#5h 1=#30h 2=params:512 3=params:1024 6=#7 10=#38h 11=grads:512 12=grads:1024\n"
+	    "CONV_WEIGHT 4x8x8x3 0=#0h 1=#38h 2=grads:0h\n"
 	    "OPTIMIZE\n");
 	expect_program("{'input': [3, 8, 8], 'classes': 3, 'layers': ["
 		       "{'conv2d': {'filters': 8, 'kernel': 1}}, 'batchnorm', 'relu', {'dropout': {'rate': 0.5}},"
@@ -859,27 +876,17 @@ static void test_lost(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_kinds),
-		cmocka_unit_test(test_random_nets),
-		cmocka_unit_test(test_spaces),
-		cmocka_unit_test(test_repeats_and_resumes),
-		cmocka_unit_test(test_raw_inputs),
-		cmocka_unit_test(test_sharing_and_freezing),
-		cmocka_unit_test(test_profile),
-		cmocka_unit_test(test_fusions),
-		cmocka_unit_test(test_forms),
-		cmocka_unit_test(test_steps),
-		cmocka_unit_test(test_recipes),
-		cmocka_unit_test(test_bf16_kinds),
-		cmocka_unit_test(test_curves),
-		cmocka_unit_test(test_steps_at_once),
-		cmocka_unit_test(test_steps_do_not_wait),
-		cmocka_unit_test(test_side_by_side),
-		cmocka_unit_test(test_other_backend),
-		cmocka_unit_test(test_places),
-		cmocka_unit_test(test_programs),
-		cmocka_unit_test(test_refusals),
-		cmocka_unit_test(test_waits),
+		cmocka_unit_test(test_kinds),         cmocka_unit_test(test_random_nets),
+		cmocka_unit_test(test_spaces),        cmocka_unit_test(test_repeats_and_resumes),
+		cmocka_unit_test(test_raw_inputs),    cmocka_unit_test(test_sharing_and_freezing),
+		cmocka_unit_test(test_profile),       cmocka_unit_test(test_fusions),
+		cmocka_unit_test(test_pools),         cmocka_unit_test(test_forms),
+		cmocka_unit_test(test_steps),         cmocka_unit_test(test_recipes),
+		cmocka_unit_test(test_bf16_kinds),    cmocka_unit_test(test_curves),
+		cmocka_unit_test(test_steps_at_once), cmocka_unit_test(test_steps_do_not_wait),
+		cmocka_unit_test(test_side_by_side),  cmocka_unit_test(test_other_backend),
+		cmocka_unit_test(test_places),        cmocka_unit_test(test_programs),
+		cmocka_unit_test(test_refusals),      cmocka_unit_test(test_waits),
 		cmocka_unit_test(test_lost),
 	};
 

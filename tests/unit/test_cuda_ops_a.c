@@ -117,21 +117,37 @@ static void test_fill(void **state)
 
 /* ---- BIAS_GRADIENT, SOFTMAX ------------------------------------------------------------------------------ */
 
-static void bias_gradient(struct cuda_dims d, int elem)
+/* undo: a relu, in place or not */
+static void bias_gradient(struct cuda_dims d, int elem, bool undo, bool over)
 {
 	struct op_run r;
-	double *dy, *want;
+	double *dy, *want, *g, *y = NULL;
 
 	op_begin(&r, CUDA_OP_BIAS_GRADIENT, &rng);
 	dy = op_tensor(&r, 0, elem, d);
 	want = ARENA_ARRAY(r.arena, double, d.pitch);
-	for (int64_t i = 0; i < op_count(&d); i++)
-		want[i % d.pitch] += dy[i];
+	g = ARENA_ARRAY(r.arena, double, op_count(&d));
+	if (undo)
+		y = op_tensor(&r, 2, elem, d);
+	for (int64_t i = 0; undo && i < op_count(&d); i++)
+		y[i] = fmax(y[i], 0);
+	for (int64_t i = 0; i < op_count(&d); i++) {
+		g[i] = !undo || y[i] > 0 ? dy[i] : 0;
+		want[i % d.pitch] += g[i];
+	}
 	op_result(&r, 1, CUDA_F32, (struct cuda_dims){ 1, 1, 1, d.c, d.pitch });
 	op_base(&r, 1, CUDA_GRADS);
-	r.op.u.map = (struct cuda_op_map){ .x = d };
+	if (undo && over) {
+		op_same(&r, 3, 0);
+		op_changes(&r, 0);
+	} else if (undo) {
+		op_result(&r, 3, elem, d);
+	}
+	r.op.u.bias = (struct cuda_op_bias){ .x = d };
 	op_run(&r);
 	op_expect(&r, 1, want);
+	if (undo)
+		op_expect_bits(&r, over ? 0 : 3, g);
 	op_end(&r);
 }
 
@@ -141,11 +157,12 @@ static void test_bias_gradient(void **state)
 	cuda_test_plugin();
 	EACH_CASE(d, elem)
 	{
-		bias_gradient(d, elem);
-		bias_gradient(op_dims(d.n * 20, d.h, d.w, d.c), elem);
+		bias_gradient(d, elem, false, false);
+		bias_gradient(d, elem, true, true);
+		bias_gradient(op_dims(d.n * 20, d.h, d.w, d.c), elem, true, false);
 	}
-	bias_gradient(op_dims(128, 1, 1, 3000), CUDA_F32);
-	bias_gradient(op_dims(1, 300, 300, 3), CUDA_BF16);
+	bias_gradient(op_dims(128, 1, 1, 3000), CUDA_F32, false, false);
+	bias_gradient(op_dims(1, 300, 300, 3), CUDA_BF16, true, true);
 }
 
 static void test_softmax(void **state)

@@ -168,6 +168,8 @@ struct norm_case {
 	double *more, *pre, *g; /* residual; before the activation; dy of that */
 	int64_t n;
 	struct cuda_op_norm op;
+	struct layer_case pool; /* of op.pooled: what comes after the activation */
+	int saves;              /* its saved places */
 };
 
 static void norm_case(struct norm_case *k, enum layer_kind kind, const void *cfg, struct shape s, int batch,
@@ -233,7 +235,13 @@ static void norm_gradients(struct norm_case *k, struct op_run *r, const struct c
 	struct layer_case *c = &k->c;
 	const double *g = k->g;
 
-	give(r, 1, k->elem, &k->d, (double *)c->dout[0]);
+	if (k->op.pooled) {
+		give(r, 1, k->elem, &k->op.pool.y, k->pool.dout[0]);
+		case_backward(&k->pool);
+		memcpy(c->dout[0], k->pool.din[0], (size_t)k->n * sizeof(double));
+	} else {
+		give(r, 1, k->elem, &k->d, c->dout[0]);
+	}
 	act_oracle(k->act, 0.25, k->n, k->pre, NULL, c->dout[0], k->g);
 	c->io.dout = &g;
 	case_backward(c);
@@ -295,6 +303,81 @@ static int64_t channel_of(const struct norm_case *k, int64_t i)
 	return i / ((int64_t)k->d.h * k->d.w) % k->d.c;
 }
 
+static struct cuda_op_pool pool_op(const struct layer_case *c, const struct cuda_dims *x, const struct cuda_dims *y)
+{
+	bool max = c->kind == LAYER_maxpool2d || c->kind == LAYER_maxpool1d;
+	struct cuda_op_pool o = { .x = *x, .y = *y, .max = max, .size = { 1, 1 }, .stride = { 1, 1 } };
+	const struct pool2d *p = c->cfg;
+	const struct pool1d *q = c->cfg;
+
+	if (c->in_shape->type == TENSOR_IMAGE) {
+		o.count_pad = p->count_pad;
+		for (int i = 0; i < 2; i++) {
+			o.size[i] = p->size.v[i], o.stride[i] = p->stride.v[i];
+			o.before[i] = p->padding.side[i], o.after[i] = p->padding.side[i + 2];
+		}
+		return o;
+	}
+	o.count_pad = q->count_pad;
+	o.size[1] = q->size, o.stride[1] = q->stride;
+	o.before[1] = q->padding.side[1], o.after[1] = q->padding.side[3];
+	return o;
+}
+
+/* A random pool of the results, but for vectors. */
+static void draw_pool(struct norm_case *k, struct shape s, int batch)
+{
+	static const enum layer_kind kinds[] = { LAYER_maxpool2d,     LAYER_avgpool2d, LAYER_globalmaxpool,
+						 LAYER_globalavgpool, LAYER_maxpool1d, LAYER_avgpool1d };
+	bool line = s.type == TENSOR_SEQUENCE;
+	enum layer_kind kind = kinds[line ? pick(2, 5) : pick(0, 3)];
+	bool whole = kind == LAYER_globalmaxpool || kind == LAYER_globalavgpool, pad = rng_below(&rng, 2);
+	struct pool2d two = { .ceil = rng_below(&rng, 2), .count_pad = rng_below(&rng, 2) };
+	struct pool1d one = { .stride = 1, .padding = { .same = 1 }, .count_pad = two.count_pad };
+	struct cuda_dims x = dims_of(&s, batch), y;
+	struct empty none = { 0 };
+
+	for (int i = 0; i < 2 && !line; i++) {
+		two.size.v[i] = pick(1, s.d[1 + i] < 4 ? s.d[1 + i] : 4);
+		two.stride.v[i] = pick(0, 2) ? two.size.v[i] : pick(1, 3);
+		two.padding.side[i] = two.padding.side[i + 2] = pad ? two.size.v[i] / 2 : 0;
+	}
+	one.size = pick(1, 4);
+	if (line && !s.open && one.size <= s.d[1] && pad)
+		one = (struct pool1d){ .size = one.size, .stride = pick(1, 4), .ceil = two.ceil };
+	case_of(&k->pool, kind, whole ? (void *)&none : line ? (void *)&one : (void *)&two, s, batch, &rng);
+	for (int i = 0; i < batch && k->c.length; i++)
+		k->pool.length[i] = k->c.length[i];
+	y = dims_of(k->pool.out_shape, batch);
+	k->op.pooled = whole ? CUDA_POOLED_WHOLE : CUDA_POOLED;
+	k->op.pool = whole ? (struct cuda_op_pool){ .x = x, .y = y, .max = kind == LAYER_globalmaxpool }
+			   : pool_op(&k->pool, &x, &y);
+	k->saves = whole ? CUDA_I32 : OP_BYTE;
+}
+
+/* BATCHNORM's result, pooled or not, and the places of maxima. */
+static void norm_results(struct norm_case *k, struct op_run *r)
+{
+	const struct cuda_op_pool *o = &k->op.pool;
+
+	op_result(r, 1, k->elem, k->op.pooled ? o->y : k->d);
+	if (k->op.pooled && o->max)
+		op_flat(r, 9, k->saves, op_count(&o->y));
+}
+
+static void expect_norm_results(struct norm_case *k, struct op_run *r)
+{
+	double *want = norm_wanted(k);
+
+	if (!k->op.pooled) {
+		expect(r, 1, rows_of(r, &k->d, want), 0.01);
+		return;
+	}
+	memcpy(k->pool.in[0], want, (size_t)k->n * sizeof *want);
+	case_forward(&k->pool);
+	expect(r, 1, rows_of(r, &k->op.pool.y, k->pool.out[0]), 0.01);
+}
+
 static void batchnorm(struct shape s, int batch)
 {
 	struct batchnorm cfg = { 1e-5, 0.1, rng_below(&rng, 2) };
@@ -304,12 +387,14 @@ static void batchnorm(struct shape s, int batch)
 	double *stat[2], *saved, floor = 0;
 
 	norm_case(&k, LAYER_batchnorm, &cfg, s, batch, cfg.affine);
+	if (s.type != TENSOR_VECTOR && rng_below(&rng, 3))
+		draw_pool(&k, s, batch);
 	k.op.eps = cfg.eps, k.op.momentum = cfg.momentum;
 	two.n = 2;
 	saved = ARENA_ARRAY(k.c.arena, double, 2L * k.d.c);
 	op_begin(&r, CUDA_OP_BATCHNORM, &rng);
 	norm_inputs(&k, &r, &vector);
-	op_result(&r, 1, k.elem, k.d);
+	norm_results(&k, &r);
 	for (int i = 0; i < 2; i++) {
 		stat[i] = k.c.param[(cfg.affine ? 2 : 0) + i];
 		give_vector(&r, 4 + i, CUDA_F32, k.d.c, stat[i]);
@@ -320,7 +405,7 @@ static void batchnorm(struct shape s, int batch)
 	if (k.op.training)
 		op_result(&r, 6, CUDA_F32, two);
 	op_run(&r);
-	expect(&r, 1, rows_of(&r, &k.d, norm_wanted(&k)), 0.01);
+	expect_norm_results(&k, &r);
 	if (k.op.training) {
 		int64_t least = moments(&k, channel_of, k.d.c, saved, saved + k.d.c, 1);
 
@@ -336,10 +421,14 @@ static void batchnorm(struct shape s, int batch)
 		give(&b, 6, CUDA_F32, &two, saved);
 	for (int i = 0; i < 2 && !k.op.training; i++)
 		give_vector(&b, 4 + i, CUDA_F32, k.d.c, stat[i]);
+	if (k.op.pooled && k.op.pool.max)
+		op_values(&b, 9, k.saves, op_count(&k.op.pool.y), op_got(&r, 9));
 	norm_gradients(&k, &b, &vector, floor);
 	op_end(&b);
 	op_end(&r);
 	case_free(&k.c);
+	if (k.op.pooled)
+		case_free(&k.pool);
 }
 
 static struct shape norm_shape(int i)
@@ -489,25 +578,44 @@ static void make_ties(struct layer_case *c)
 		c->in[0][i] = round(c->in[0][i]);
 }
 
-static struct cuda_op_pool pool_op(const struct layer_case *c, const struct cuda_dims *x, const struct cuda_dims *y)
+/* Results of a relu at dy's places: the oracle's dy becomes 0 where they are. */
+static void undo_relu(struct op_run *r, int slot, int elem, const struct cuda_dims *d, struct layer_case *c)
 {
-	bool max = c->kind == LAYER_maxpool2d || c->kind == LAYER_maxpool1d;
-	struct cuda_op_pool o = { .x = *x, .y = *y, .max = max, .size = { 1, 1 }, .stride = { 1, 1 } };
-	const struct pool2d *p = c->cfg;
-	const struct pool1d *q = c->cfg;
+	int64_t n = shape_count(c->out_shape) * c->batch;
+	double *relu = ARENA_ARRAY(r->arena, double, n);
 
-	if (c->in_shape->type == TENSOR_IMAGE) {
-		o.count_pad = p->count_pad;
-		for (int i = 0; i < 2; i++) {
-			o.size[i] = p->size.v[i], o.stride[i] = p->stride.v[i];
-			o.before[i] = p->padding.side[i], o.after[i] = p->padding.side[i + 2];
-		}
-		return o;
-	}
-	o.count_pad = q->count_pad;
-	o.size[1] = q->size, o.stride[1] = q->stride;
-	o.before[1] = q->padding.side[1], o.after[1] = q->padding.side[3];
-	return o;
+	for (int64_t i = 0; i < n; i++)
+		relu[i] = fmax(rng_normal(&rng), 0);
+	give(r, slot, elem, d, relu);
+	for (int64_t i = 0; i < n; i++)
+		((double *)c->dout[0])[i] *= relu[i] > 0;
+}
+
+/* BIAS_GRADIENT through the same pool: from the inputs of its backward, and the oracle's result. */
+static void pool_bias(struct layer_case *c, struct op_run *back, const struct cuda_op_pool *o, enum cuda_pooled how,
+		      int saves)
+{
+	int elem = back->buf[1].elem;
+	double *g = rows_of(back, &o->x, c->din[0]), *sums = ARENA_ARRAY(back->arena, double, o->x.pitch);
+	struct cuda_dims db = op_dims(1, 1, 1, o->x.c);
+	struct op_run r;
+
+	op_begin(&r, CUDA_OP_BIAS_GRADIENT, &rng);
+	op_values(&r, 0, elem, op_count(&o->y), back->buf[1].value);
+	op_result(&r, 1, CUDA_F32, db);
+	op_base(&r, 1, CUDA_GRADS);
+	if (back->buf[4].base)
+		op_values(&r, 2, elem, op_count(&o->y), back->buf[4].value);
+	op_result(&r, 3, elem, o->x);
+	if (o->max)
+		op_values(&r, 4, saves, op_count(&o->y), back->buf[0].value);
+	r.op.u.bias = (struct cuda_op_bias){ .x = o->x, .pooled = (int32_t)how, .pool = *o };
+	for (int64_t i = 0; i < op_count(&o->x); i++)
+		sums[i % o->x.pitch] += g[i];
+	op_run(&r);
+	expect(&r, 3, g, 0);
+	expect(&r, 1, sums, 0.1);
+	op_end(&r);
 }
 
 static void pool(struct layer_case *c)
@@ -534,12 +642,16 @@ static void pool(struct layer_case *c)
 	if (o.max)
 		op_values(&b, 0, saves, op_count(&y), op_got(&r, 2));
 	give(&b, 1, elem, &y, c->dout[0]);
+	if (rng_below(&rng, 2))
+		undo_relu(&b, 4, elem, &y, c);
 	op_result(&b, 2, elem, x);
 	give_lengths(&b, 3, c);
 	b.op.u.pool = o;
 	case_backward(c);
 	op_run(&b);
 	expect(&b, 2, rows_of(&b, &x, c->din[0]), 0);
+	if (!c->length)
+		pool_bias(c, &b, &o, CUDA_POOLED, saves);
 	op_end(&b);
 	op_end(&r);
 }
@@ -602,12 +714,16 @@ static void globalpool(enum layer_kind kind, struct shape s, int batch)
 	if (o.max)
 		op_values(&b, 0, CUDA_I32, op_count(&y), op_got(&r, 2));
 	give(&b, 1, elem, &y, c.dout[0]);
+	if (rng_below(&rng, 2))
+		undo_relu(&b, 4, elem, &y, &c);
 	op_result(&b, 2, elem, x);
 	give_lengths(&b, 3, &c);
 	b.op.u.pool = o;
 	op_run(&b);
 	case_backward(&c);
 	expect(&b, 2, rows_of(&b, &x, c.din[0]), 0);
+	if (!c.length)
+		pool_bias(&c, &b, &o, CUDA_POOLED_WHOLE, CUDA_I32);
 	op_end(&b);
 	op_end(&r);
 	case_free(&c);

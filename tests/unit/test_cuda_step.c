@@ -343,6 +343,18 @@ static struct cuda_control busy(void)
 	return (struct cuda_control){ .at = 3, .loss = 7.5, .norm = 2.25, .correct = 11, .examples = 100 };
 }
 
+/* Of terms that may cancel: errors are judged beside their sizes. */
+static void expect_sums(const struct op_run *r, const double *sums, const double *terms)
+{
+	const struct op_buffer *dz = &r->buf[3];
+	double size[2048] = { 0 };
+
+	for (int64_t i = 0; i < dz->n; i++)
+		size[i % dz->dims.pitch] += fabs(terms[i]);
+	for (int c = 0; c < dz->dims.pitch; c++)
+		assert_true(fabs(op_got(r, 4)[c] - sums[c]) <= 1e-6 * size[c] + 1e-30);
+}
+
 static void loss_case(const struct loss_case *c, int elem, bool ties)
 {
 	struct op_run r;
@@ -372,16 +384,25 @@ static void loss_case(const struct loss_case *c, int elem, bool ties)
 		*v = ties ? (double)rng_below(&rng, 3) : op_rounded(elem, 4 * *v);
 		plain[i] = *v;
 	}
-	if (!c->evaluate)
+	if (!c->evaluate) {
 		op_result(&r, 3, elem, d);
+		op_result(&r, 4, CUDA_F32, op_dims(1, 1, 1, c->width));
+		op_base(&r, 4, CUDA_GRADS);
+	}
 	r.op.u.loss = (struct cuda_op_loss){ d, c->kind == LOSS_MSE, c->regress, c->ends, c->smoothing };
 	r.control = busy();
 	op_run(&r);
 	loss_f64(&l, plain, c->n, c->regress ? NULL : label, target, plain, &sum);
 	for (int i = 0; i < c->n * c->width; i++)
 		want[i / c->width * d.pitch + i % c->width] = plain[i];
-	if (!c->evaluate)
+	if (!c->evaluate) {
+		double *sums = ARENA_ARRAY(r.arena, double, d.pitch);
+
 		op_expect(&r, 3, want);
+		for (int64_t i = 0; i < op_count(&d); i++)
+			sums[i % d.pitch] += op_got(&r, 3)[i];
+		expect_sums(&r, sums, want);
+	}
 	assert_true(fabs(r.control.step_loss - sum.loss) <= 1e-9 * fabs(sum.loss));
 	assert_true(fabs(r.control.loss - 7.5 - sum.loss) <= 1e-9 * fabs(sum.loss));
 	assert_int_equal(r.control.correct, 11 + sum.correct);
@@ -647,6 +668,7 @@ static void update_begin(struct op_run *r, struct tensors *t, const struct optim
 						  .n_chunks = t->n_chunks,
 						  .moments = optim_moments(o) };
 	r->control = busy();
+	r->control.step_loss = 1.5;
 }
 
 static void test_optimize(void **state)
@@ -663,18 +685,50 @@ static void test_optimize(void **state)
 	cuda_test_plugin();
 	for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++)
 		for (int bf16 = 0; bf16 < 2; bf16++) {
-			double scale = bf16 ? 0.25 : 1;
 			struct tensors t;
 			struct masters m;
 			struct op_run r;
+			double norm;
 
 			update_begin(&r, &t, &kinds[i], bf16, &m);
-			r.control.scale = scale;
+			r.op.u.update.clip = bf16; /* the norm is known, or found on the way */
+			r.control.scale = 0.25;
+			norm = bf16 ? 0 : sqrt(square_sum(&t));
 			op_run(&r);
 			assert_int_equal(r.control.at, 4);
-			expect_update(&r, &t, &kinds[i], scale, &m);
+			assert_true(fabs(r.control.norm - 2.25 - norm) <= 1e-12 * norm);
+			assert_true(fabs(r.control.step_norm - norm) <= 1e-12 * norm);
+			assert_int_equal(r.control.diverged, 0);
+			expect_update(&r, &t, &kinds[i], bf16 ? 0.25 : 1, &m);
 			op_end(&r);
 		}
+}
+
+/* Without a norm before it, it finds out by itself. */
+static void test_optimize_diverges(void **state)
+{
+	static const struct optimizer sgd = { .kind = OPTIMIZER_SGD, .momentum = 0.9 };
+
+	(void)state;
+	cuda_test_plugin();
+	for (int how = 0; how < 2; how++) { /* a gradient, the loss */
+		struct tensors t;
+		struct masters m;
+		struct op_run r;
+
+		update_begin(&r, &t, &sgd, false, &m);
+		if (how == 0)
+			((float *)r.memory[CUDA_GRADS].bytes)[t.first[1] + 4321] = INFINITY;
+		else
+			r.control.step_loss = (double)NAN;
+		op_run(&r);
+		assert_int_equal(r.control.diverged, 1);
+		assert_false(isfinite(r.control.norm));
+		assert_int_equal(r.control.at, 4);
+		if (how == 1)
+			assert_memory_equal(op_bytes_got(&r, CUDA_PARAMS), m.w, (size_t)t.total * 4);
+		op_end(&r);
+	}
 }
 
 /* After a step that diverged nothing changes any more. */
@@ -700,10 +754,11 @@ static void test_optimize_stops(void **state)
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_gather),   cmocka_unit_test(test_logits),
-		cmocka_unit_test(test_loss),     cmocka_unit_test(test_loss_diverges),
-		cmocka_unit_test(test_norm),     cmocka_unit_test(test_norm_diverges),
-		cmocka_unit_test(test_optimize), cmocka_unit_test(test_optimize_stops),
+		cmocka_unit_test(test_gather),         cmocka_unit_test(test_logits),
+		cmocka_unit_test(test_loss),           cmocka_unit_test(test_loss_diverges),
+		cmocka_unit_test(test_norm),           cmocka_unit_test(test_norm_diverges),
+		cmocka_unit_test(test_optimize),       cmocka_unit_test(test_optimize_diverges),
+		cmocka_unit_test(test_optimize_stops),
 	};
 
 	rng_init(&rng, test_seed(), 78);

@@ -158,8 +158,9 @@ struct cuda_op_logits {
 	struct cuda_dims z;
 };
 
-/* LOSS (train/loss.h): buf 0 z in, 1 label, 2 target, 3 dz out (gradient of the mean; may be NONE). Adds to
- * control: step_loss =, loss +=, correct +=, examples +=. `ends`: the program has no OPTIMIZE: at + 1. */
+/* LOSS (train/loss.h): buf 0 z in, 1 label, 2 target, 3 dz out (gradient of the mean; may be NONE), 4 db out [pitch]
+ * (fp32 in CUDA_GRADS): sums of dz over rows, by one block; or NONE. Adds to control: step_loss =, loss +=, correct +=,
+ * examples +=. `ends`: the program has no OPTIMIZE: at + 1. */
 struct cuda_op_loss {
 	struct cuda_dims z;
 	int32_t mse, regress, ends;
@@ -168,7 +169,9 @@ struct cuda_op_loss {
 
 /* NORM_OF_GRADIENT: sums of squares over the chunks in double: step_norm, norm +=, scale, diverged (also if step_loss
  * is not finite: then step_norm counts as it). OPTIMIZE: one step of optim.h's rules on the masters and
- * moments, writes CUDA_PARAMS16 where `copies`; at + 1 when all is done. */
+ * moments, writes CUDA_PARAMS16 where `copies`; at + 1 when all is done. With `clip` it takes the scale that
+ * NORM_OF_GRADIENT left; without, it does the work of both in one pass over the gradients, so that the step whose norm
+ * is not finite has changed the masters: they are void then. */
 struct cuda_op_update {
 	int32_t kind, nesterov; /* enum optimizer_kind */
 	int32_t copies, n_chunks, moments, unused;
@@ -195,7 +198,6 @@ struct cuda_op_dense {
 
 /* clang-format off: a table */
 /* map: elementwise and row by row over x.
- *	BIAS_GRADIENT	0 dy in, 1 db out [pitch] (fp32 in CUDA_GRADS): sums over rows
  *	SOFTMAX		0 x, 1 y: over the channels of each position
  *	SOFTMAX_BACK	0 y, 1 dy, 2 dx
  *	SUM		0 out, 1 .. k in (k inputs; out may be one of them)
@@ -217,32 +219,48 @@ struct cuda_op_act {
 	float a;
 };
 
+/* POOL: 0 x, 1 y, 2 saved out: uint8 [y] index in the window (max), or NONE, 3 length or NONE. _BACK: 0 saved, 1 dy, 2
+ * dx, 3 length, 4 y or NONE: results of a relu at dy's places: where they are not above 0, dy counts as 0. Of an open
+ * sequence windows end with the valid steps, what lies past them is 0 in y and without weight
+ * in dy. GLOBALPOOL: 0 x, 1 y, 2 saved out: int32 [n][pitch] position (max), 3 length or NONE. _BACK: as POOL_BACK.
+ * Ties go to the first position in rows of the picture. Windows of more than 255 places save int32: elem
+ * of buf 2 (_BACK: of buf 0) is CUDA_I32. Where a window holds nothing, 255 or -1 is saved. before, after:
+ * the paddings of the layer; windows may reach beyond (ceil), which counts in no divisor. */
+enum cuda_pooled { CUDA_NOT_POOLED, CUDA_POOLED, CUDA_POOLED_WHOLE }; /* of others' operations: as POOL, GLOBALPOOL */
+struct cuda_op_pool {
+	struct cuda_dims x, y;
+	int32_t max, count_pad;
+	int32_t size[2], stride[2], before[2], after[2];
+};
+
 /* BATCHNORM, training: 0 x, 1 y, 2 weight or NONE, 3 bias or NONE, 4 running_mean, 5 running_var, 6 saved out: fp32
  * [2][pitch] mean and 1 / sqrt(var + eps), 7 length or NONE (open sequences: only valid steps count, others become 0),
  * 8 residual in or NONE: y = act(normalised + residual). `training` 0: by the running statistics, which
  * stay. BATCHNORM_BACK: 0 x, 1 dy, 2 weight, 3 bias, 6 saved (training 0: 4, 5 the running statistics), 7 length, 8
  * residual in of the forward, 10 dx out or NONE, 11 dweight or NONE, 12 dbias or NONE, 13 dresidual out or
- * NONE. The activation is undone from the recomputed pre-activation. GROUPNORM(_BACK): per example and group of
- * channels (layer norm: groups = 1 and weight [h][w][pitch] of every element when `whole`; sequences of a layer norm:
- * `steps` 1, a set per step). The same buffers but 4, 5; saved fp32 [n * sets][2]. */
+ * NONE. The activation is undone from the recomputed pre-activation. With `pooled`, BATCHNORM's y is the pool of what
+ * it says above, before that is rounded (so the place of a maximum is that of the largest value in fp32, the first of
+ * equals), and 9 saved as POOL's 2; BATCHNORM_BACK's dy is of the pool's result, 9 saved. GROUPNORM(_BACK): per example
+ * and group of channels (layer norm: groups = 1 and weight [h][w][pitch] of every element when `whole`; sequences of a
+ * layer norm: `steps` 1, a set per step). The same buffers but 4, 5; saved fp32 [n * sets][2]. */
 struct cuda_op_norm {
 	struct cuda_dims x;
 	int32_t training, act;
 	int32_t groups, whole, steps;
 	float a;
 	double eps, momentum;
+	int32_t pooled, unused; /* enum cuda_pooled; 0 of GROUPNORM */
+	struct cuda_op_pool pool;
 };
 
-/* POOL: 0 x, 1 y, 2 saved out: uint8 [y] index in the window (max), or NONE, 3 length or NONE. _BACK: 0 saved, 1 dy, 2
- * dx, 3 length. Of an open sequence windows end with the valid steps, what lies past them is 0 in y and without weight
- * in dy. GLOBALPOOL: 0 x, 1 y, 2 saved out: int32 [n][pitch] position (max), 3 length or NONE. _BACK: 0 saved, 1 dy, 2
- * dx, 3 length. Ties go to the first position in rows of the picture. Windows of more than 255 places save int32: elem
- * of buf 2 (_BACK: of buf 0) is CUDA_I32. Where a window holds nothing, 255 or -1 is saved. before, after:
- * the paddings of the layer; windows may reach beyond (ceil), which counts in no divisor. */
-struct cuda_op_pool {
-	struct cuda_dims x, y;
-	int32_t max, count_pad;
-	int32_t size[2], stride[2], before[2], after[2];
+/* BIAS_GRADIENT: 0 dy in, 1 db out [pitch] (fp32 in CUDA_GRADS): the sums of g over rows; g is dy, but 0 where 2 y is
+ * not above 0 (results of a relu at dy's places; NONE: no relu), 3 g out [x] or NONE. With `pooled` dy and y are of the
+ * pool's result, and g is what reaches x through the pool: 4 saved (max) as POOL_BACK's 0. Otherwise 3 may be 0's
+ * buffer. */
+struct cuda_op_bias {
+	struct cuda_dims x;
+	int32_t pooled, unused; /* enum cuda_pooled */
+	struct cuda_op_pool pool;
 };
 
 /* DROPOUT: 0 in, 1 out (may be the same), 2 sample. Element of logical index i: arch/layer_dropout.c. Its own backward.
@@ -310,6 +328,7 @@ struct cuda_op {
 		struct cuda_op_act act;
 		struct cuda_op_norm norm;
 		struct cuda_op_pool pool;
+		struct cuda_op_bias bias;
 		struct cuda_op_drop drop;
 		struct cuda_op_slice slice;
 		struct cuda_op_window window;

@@ -138,6 +138,28 @@ static inline __host__ __device__ int64_t ceil_div(int64_t a, int64_t b)
 	return (a + b - 1) / b;
 }
 
+/* Division by a number that all threads share, without a division for what fits 31 bits: Granlund and Montgomery, 1994
+ * (the quotient is (n * multiply / 2^32 + n) / 2^shift). */
+struct divider {
+	uint32_t by, multiply, shift;
+};
+
+static inline struct divider divider_of(int32_t by)
+{
+	struct divider d = { (uint32_t)by, 0, 0 };
+
+	while ((uint32_t)1 << d.shift < d.by)
+		d.shift++;
+	d.multiply = (uint32_t)((((uint64_t)1 << 32) * (((uint64_t)1 << d.shift) - d.by)) / d.by + 1);
+	return d;
+}
+
+/* n >= 0 */
+DEVICE int64_t divided(int64_t n, const struct divider &d)
+{
+	return n <= INT32_MAX ? (__umulhi((uint32_t)n, d.multiply) + (uint32_t)n) >> d.shift : n / d.by;
+}
+
 /* for (int64_t i = grid_first(); i < n; i += grid_step()): every thread of the grid its share. */
 DEVICE int64_t grid_first(void)
 {

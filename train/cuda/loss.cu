@@ -1,22 +1,24 @@
 /* train/cuda/loss.cu - LOSS (train/loss.h's formulas, in double) and LOGITS.
  *
  * A warp takes a row of logits. The rows' losses lie in scratch, and the block that comes last sums them in the order
- * of the rows.
+ * of the rows, and the gradients for the bias.
  */
-#include "train/cuda/kernel.h"
+#include "train/cuda/rows.h"
 
-enum { THREADS = 256, ROWS = THREADS / WARP /* at a time, of a block */ };
+enum { THREADS = ROWS_THREADS, ROWS = THREADS / WARP /* at a time, of a block */ };
 
 struct loss_of { /* arguments */
 	const void *z;
 	const int32_t *label;
 	const float *target;
 	void *dz;
+	float *db;
 	double *rows;   /* [n] scratch: loss of each */
 	int32_t *right; /* [n] scratch: 1 where the arg max is the label */
 	struct cuda_control *control;
 	int n, width, pitch, mse, regress, ends;
 	double smoothing;
+	struct rows cut; /* of dz, which a single block sums */
 };
 
 DEVICE double target_of(const loss_of &l, int c, int label, float number)
@@ -125,6 +127,30 @@ DEVICE void loss_account(const loss_of &l, double loss, int correct)
 	}
 }
 
+/* The block's sums of dz over rows, tile by tile. */
+template <typename T> DEVICE void sum_gradients(const loss_of &l)
+{
+	struct rows_place p = rows_place(l.cut);
+	struct pair8 m;
+	float v[8];
+
+	for (int tile = 0; tile < l.cut.tiles; tile++) {
+		int vector = tile * l.cut.lanes + p.lane;
+		bool on = p.slot < l.cut.slots && vector < l.cut.vectors;
+
+		pair8_zero(m);
+		m.n = 1;
+		for (int row = p.slot; on && row < l.n; row += l.cut.slots) {
+			load8(v, (const T *)l.dz + (int64_t)row * l.pitch + 8 * vector);
+			for (int k = 0; k < 8; k++)
+				m.a[k] += v[k];
+		}
+		rows_join<false>(m, l.cut, p);
+		if (on && p.slot == 0)
+			store8(l.db + 8 * vector, m.a);
+	}
+}
+
 template <typename T> __global__ void __launch_bounds__(THREADS) loss_of_rows(const __grid_constant__ loss_of l)
 {
 	int warp = (int)threadIdx.x / WARP, lane = (int)threadIdx.x % WARP, correct = 0;
@@ -142,6 +168,8 @@ template <typename T> __global__ void __launch_bounds__(THREADS) loss_of_rows(co
 	correct = block_sum(correct);
 	if (threadIdx.x == 0)
 		loss_account(l, loss, correct);
+	if (l.db)
+		sum_gradients<T>(l);
 }
 
 int64_t kernel_loss_scratch(const struct cuda_op *op)
@@ -157,6 +185,7 @@ int kernel_loss(const struct cuda_op *op, const struct launch *l)
 		      at<int32_t>(l, op->buf[1]),
 		      at<float>(l, op->buf[2]),
 		      at<void>(l, op->buf[3]),
+		      at<float>(l, op->buf[4]),
 		      rows,
 		      (int32_t *)(rows + o->z.n),
 		      l->control,
@@ -166,7 +195,8 @@ int kernel_loss(const struct cuda_op *op, const struct launch *l)
 		      o->mse,
 		      o->regress,
 		      o->ends,
-		      o->smoothing };
+		      o->smoothing,
+		      rows_cut(o->z.n, o->z.pitch, 1) };
 
 	BY_ELEM(op->buf[0].elem, return launch(loss_of_rows<T>, grid_of(l, o->z.n, ROWS), THREADS, 0, l, a));
 }

@@ -2,7 +2,7 @@
  *
  * Eight channels at a time. What is not 0 for inputs of 0 has to keep the padding 0 by itself.
  */
-#include "train/cuda/rows.h"
+#include "train/cuda/kernel.h"
 
 enum { THREADS = 256 };
 
@@ -101,50 +101,6 @@ int kernel_fill(const struct cuda_op *op, const struct launch *l)
 
 	BY_ELEM(op->buf[0].elem, return launch(fill<T>, grid_of(l, n, THREADS), THREADS, 0, l, at<T>(l, op->buf[0]),
 					       op->u.map.value, d->c, d->pitch / CUDA_PITCH, n));
-}
-
-/* ---- BIAS_GRADIENT ---------------------------------------------------------------------------------------- */
-
-template <typename T>
-__global__ void __launch_bounds__(ROWS_THREADS, 2)
-    bias_gradient(struct rows r, const T *dy, int pitch, float *db, float *scratch, uint32_t *tickets)
-{
-	struct rows_place p = rows_place(r);
-	struct pair8 m;
-	float v[8];
-
-	pair8_zero(m);
-	m.n = 1;
-	for (int64_t row = p.first; p.on && row < p.last; row += r.slots) {
-		load8(v, dy + row * pitch + 8 * p.vector);
-		for (int k = 0; k < 8; k++)
-			m.a[k] += v[k];
-	}
-	if (rows_total<false>(m, r, p, scratch, tickets) && p.on && p.slot == 0)
-		store8(db + 8 * p.vector, m.a);
-}
-
-static struct rows bias_rows(const struct cuda_op *op)
-{
-	const struct cuda_dims *d = &op->u.map.x;
-
-	return rows_cut((int64_t)d->n * d->h * d->w, d->pitch, 1);
-}
-
-int64_t kernel_bias_gradient_scratch(const struct cuda_op *op)
-{
-	struct rows r = bias_rows(op);
-
-	return rows_floats(&r) * (int64_t)sizeof(float);
-}
-
-int kernel_bias_gradient(const struct cuda_op *op, const struct launch *l)
-{
-	struct rows r = bias_rows(op);
-
-	BY_ELEM(op->buf[0].elem, return launch(bias_gradient<T>, rows_grid(&r), ROWS_THREADS, 0, l, r,
-					       at<const T>(l, op->buf[0]), op->u.map.x.pitch, at<float>(l, op->buf[1]),
-					       at<float>(l, op->scratch), l->control->ticket));
 }
 
 /* ---- SOFTMAX: a warp takes a row ------------------------------------------------------------------------------ */

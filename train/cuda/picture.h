@@ -38,10 +38,15 @@ static inline dim3 picture_grid(const struct launch *l, const struct cuda_dims *
 	return dim3((unsigned)x, (unsigned)(y < most ? y : most));
 }
 
-/* The element of t at picture n, row y, column x, first channel of a vector. */
+/* The element at picture n, row y, column x, first channel of a vector. */
+DEVICE int64_t picture_offset(const struct cuda_dims &d, int64_t n, int y, int x, int vector)
+{
+	return ((n * d.h + y) * d.w + x) * d.pitch + 8 * vector;
+}
+
 template <typename T> DEVICE T *picture_at(T *t, const struct cuda_dims &d, int64_t n, int y, int x, int vector)
 {
-	return t + ((n * d.h + y) * d.w + x) * d.pitch + 8 * vector;
+	return t + picture_offset(d, n, y, x, vector);
 }
 
 #endif

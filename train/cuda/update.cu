@@ -1,7 +1,7 @@
 /* train/cuda/update.cu - NORM_OF_GRADIENT and OPTIMIZE: train/optim.h's rules over the chunks of the parameters.
  *
  * A block takes a chunk at a time. The norm's sums are double, chunk by chunk into scratch; the block that comes last
- * sums them in the order of the chunks.
+ * sums them in the order of the chunks. Where nothing is clipped, the norm is found on the way of the update.
  */
 #include "arch/recipe.h"
 #include "train/cuda/kernel.h"
@@ -34,15 +34,25 @@ DEVICE void norm_account(struct cuda_control *k, double squares, double clip)
 	k->diverged = !isfinite(norm);
 }
 
-__global__ void __launch_bounds__(THREADS) norm_of_gradient(const char *grads, const struct cuda_chunk *chunks, int n,
-							    double *part, double clip, struct cuda_control *k)
+/* The last block: what the chunks' squares come to. */
+DEVICE void norm_end(const double *part, int n, double clip, struct cuda_control *k)
 {
 	double sum = 0;
 
+	for (int b = (int)threadIdx.x; b < n; b += THREADS)
+		sum += part[b];
+	sum = block_sum(sum);
+	if (threadIdx.x == 0)
+		norm_account(k, sum, clip);
+}
+
+__global__ void __launch_bounds__(THREADS) norm_of_gradient(const char *grads, const struct cuda_chunk *chunks, int n,
+							    double *part, double clip, struct cuda_control *k)
+{
 	for (int b = (int)blockIdx.x; b < n; b += (int)gridDim.x) {
 		struct cuda_chunk c = chunks[b];
+		double sum = 0;
 
-		sum = 0;
 		for (int i = (int)threadIdx.x; i < c.count; i += THREADS) {
 			double g = (double)gradient(grads, c, i);
 
@@ -52,14 +62,8 @@ __global__ void __launch_bounds__(THREADS) norm_of_gradient(const char *grads, c
 		if (threadIdx.x == 0)
 			part[b] = sum;
 	}
-	if (!last_block(k->ticket, gridDim.x))
-		return;
-	sum = 0;
-	for (int b = (int)threadIdx.x; b < n; b += THREADS)
-		sum += part[b];
-	sum = block_sum(sum);
-	if (threadIdx.x == 0)
-		norm_account(k, sum, clip);
+	if (last_block(k->ticket, gridDim.x))
+		norm_end(part, n, clip, k);
 }
 
 int64_t kernel_norm_of_gradient_scratch(const struct cuda_op *op)
@@ -133,9 +137,10 @@ DEVICE float adam(const struct rule &r, const struct arrays &a, int64_t i, float
 	return keep * w - r.rate * m / (sqrtf(v) / r.root + r.eps);
 }
 
-template <int kind> DEVICE void update_chunk(const struct rule &r, const struct arrays &a, const struct cuda_chunk &c)
+/* Returns the sum of squares of this thread's gradients. */
+template <int kind> DEVICE double update_chunk(const struct rule &r, const struct arrays &a, const struct cuda_chunk &c)
 {
-	double weight_decay = c.decay ? r.weight_decay : 0;
+	double weight_decay = c.decay ? r.weight_decay : 0, squares = 0;
 	float decay = kind == OPTIMIZER_ADAMW ? 0 : (float)weight_decay;
 	float keep = kind == OPTIMIZER_ADAMW ? (float)(1 - r.step_rate * weight_decay) : 1;
 
@@ -143,32 +148,56 @@ template <int kind> DEVICE void update_chunk(const struct rule &r, const struct 
 		int64_t i = c.first + k;
 		float w = a.w[i], g = gradient(a.grads, c, k);
 
+		squares += (double)g * (double)g;
 		w = kind == OPTIMIZER_SGD ? sgd(r, a, i, w, g, decay) : adam(r, a, i, w, g, decay, keep);
 		a.w[i] = w;
 		if (a.copy)
 			store(a.copy + i, w);
 	}
+	return squares;
 }
 
+/* part: scratch for the norm that is found here, or NULL: then it is known, and so is the scale. */
 template <int kind>
-__global__ void __launch_bounds__(THREADS) optimize(struct arrays a, const struct cuda_chunk *chunks, int n,
-						    const struct cuda_step *steps, int nesterov, struct cuda_control *k)
+__global__ void __launch_bounds__(THREADS)
+    optimize(struct arrays a, const struct cuda_chunk *chunks, int n, const struct cuda_step *steps, int nesterov,
+	     double *part, struct cuda_control *k)
 {
-	if (!k->diverged) {
-		struct rule r = rule_of(steps[k->at], k->scale, kind, nesterov);
+	bool goes = !k->diverged && isfinite(k->step_loss);
+	struct rule r = rule_of(steps[k->at], part ? 1 : k->scale, kind, nesterov);
 
-		for (int b = (int)blockIdx.x; b < n; b += (int)gridDim.x)
-			update_chunk<kind>(r, a, chunks[b]);
+	for (int b = (int)blockIdx.x; b < n; b += (int)gridDim.x) {
+		double squares = goes ? update_chunk<kind>(r, a, chunks[b]) : 0;
+
+		if (!part)
+			continue;
+		squares = block_sum(squares);
+		if (threadIdx.x == 0)
+			part[b] = squares;
 	}
-	if (last_block(k->ticket, gridDim.x) && threadIdx.x == 0)
+	if (!last_block(k->ticket, gridDim.x))
+		return;
+	if (part)
+		norm_end(part, n, 0, k);
+	if (threadIdx.x == 0)
 		k->at++;
+}
+
+static bool finds_norm(const struct cuda_op *op)
+{
+	return op->u.update.clip <= 0;
+}
+
+int64_t kernel_optimize_scratch(const struct cuda_op *op)
+{
+	return finds_norm(op) ? kernel_norm_of_gradient_scratch(op) : 0;
 }
 
 int kernel_optimize(const struct cuda_op *op, const struct launch *l)
 {
-	static void (*const kinds[])(struct arrays, const struct cuda_chunk *, int, const struct cuda_step *, int,
-				     struct cuda_control *) = { optimize<OPTIMIZER_SGD>, optimize<OPTIMIZER_ADAM>,
-								optimize<OPTIMIZER_ADAMW> };
+	static void (*const kinds[])(
+	    struct arrays, const struct cuda_chunk *, int, const struct cuda_step *, int, double *,
+	    struct cuda_control *) = { optimize<OPTIMIZER_SGD>, optimize<OPTIMIZER_ADAM>, optimize<OPTIMIZER_ADAMW> };
 	const struct cuda_op_update *o = &op->u.update;
 	struct arrays a = { (float *)(uintptr_t)l->base[CUDA_PARAMS],
 			    o->copies ? (bf16 *)(uintptr_t)l->base[CUDA_PARAMS16] : NULL,
@@ -178,5 +207,6 @@ int kernel_optimize(const struct cuda_op *op, const struct launch *l)
 
 	return launch(kinds[o->kind], grid_of_chunks(op, l), THREADS, 0, l, a,
 		      (const struct cuda_chunk *)(uintptr_t)l->base[CUDA_CHUNKS], o->n_chunks,
-		      (const struct cuda_step *)(uintptr_t)l->base[CUDA_STEPS], o->nesterov, l->control);
+		      (const struct cuda_step *)(uintptr_t)l->base[CUDA_STEPS], o->nesterov,
+		      finds_norm(op) ? at<double>(l, op->scratch) : NULL, l->control);
 }
