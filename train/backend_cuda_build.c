@@ -153,7 +153,7 @@ struct cuda_tape *cuda_tape_add(struct cuda_build *b, cuda_backward *backward, s
 		return NULL;
 	GROW(b->tape, b->n_tape, b->cap_tape);
 	t = &b->tape[b->n_tape++];
-	*t = (struct cuda_tape){ .backward = backward, .node = b->p->node, .n_in = n_in, .saved = saved };
+	*t = (struct cuda_tape){ .backward = backward, .node = b->p->node, .n_in = n_in, .saved = saved, .terms = 1 };
 	t->out[t->n_out++] = out;
 	t->in = ARENA_ARRAY(b->a, struct cuda_val *, n_in);
 	memcpy(t->in, in, (size_t)n_in * sizeof *in);
@@ -239,15 +239,17 @@ void cuda_mask_grad(struct cuda_build *b, struct cuda_val *v)
 	cuda_mask(b, v, to);
 }
 
-/* Makes one gradient of what v was given. */
-static void collect(struct cuda_build *b, struct cuda_val *v)
+/* Makes one gradient of what v was given, or leaves it in several buffers. */
+static void collect(struct cuda_build *b, struct cuda_val *v, int terms)
 {
 	int to = -1;
 
 	if (v->n_given == 0)
 		return;
-	if (v->n_given == 1) {
+	if (v->n_given <= terms) {
 		to = v->given[0];
+		while (v->n_given > 1)
+			v->more[v->n_more++] = v->given[--v->n_given];
 	} else {
 		for (int i = 0; i < v->n_given && i < CUDA_INPUTS && to < 0; i++)
 			to = *refs_of(b, v->given[i]) == 1 ? v->given[i] : -1;
@@ -258,6 +260,13 @@ static void collect(struct cuda_build *b, struct cuda_val *v)
 	for (int i = 0; i < v->n_given; i++)
 		--*refs_of(b, v->given[i]);
 	v->n_given = 0;
+}
+
+static void drop_grad(struct cuda_build *b, struct cuda_val *v)
+{
+	cuda_set_grad(b, v, -1);
+	while (v->n_more > 0)
+		--*refs_of(b, v->more[--v->n_more]);
 }
 
 /* ---- parameters ----------------------------------------------------------------------------------------- */
@@ -465,13 +474,13 @@ static void build_backward(struct cuda_build *b)
 
 		b->p->node = t->node;
 		for (int k = 0; k < t->n_out; k++) {
-			collect(b, t->out[k]);
+			collect(b, t->out[k], k ? 1 : t->terms);
 			any |= t->out[k]->grad >= 0;
 		}
 		if (any)
 			t->backward(b, t);
 		for (int k = 0; k < t->n_out; k++)
-			cuda_set_grad(b, t->out[k], -1);
+			drop_grad(b, t->out[k]);
 	}
 	b->p->node = -1;
 }

@@ -95,7 +95,8 @@ struct cuda_val { /* one tensor of the batch */
 					   that of the pool's result */
 	int *given;                     /* buffers that together are its gradient */
 	int n_given, cap_given;
-	int grad; /* while its producer's turn is: the one buffer that holds it, or -1 */
+	int grad;                         /* while its producer's turn is: the one buffer that holds it, or -1; */
+	int more[CUDA_TERMS - 1], n_more; /* with others, if the producer adds them up itself */
 };
 
 enum { CUDA_MANY_READERS = 2 };
@@ -113,6 +114,7 @@ struct cuda_tape { /* one entry per forward step that gradients go back through 
 	struct cuda_val **in, *out[LAYER_PORTS]; /* outputs that nobody handed a gradient have grad -1 */
 	int n_in, n_out;
 	void *saved; /* of the kind */
+	int terms;   /* buffers that backward adds up itself as the gradient of out[0], at most */
 };
 
 struct cuda_build {

@@ -57,6 +57,8 @@ static void back_batchnorm(struct cuda_build *b, struct cuda_tape *t)
 	cuda_use(b->p, 11, dscale);
 	cuda_use(b->p, 12, dshift);
 	cuda_use(b->p, 13, drest);
+	for (int i = 0; i < out->n_more; i++)
+		cuda_use(b->p, 14 + i, out->more[i]);
 	if (trains) {
 		cuda_param_done(b, s->scale);
 		cuda_param_done(b, s->shift);
@@ -65,6 +67,8 @@ static void back_batchnorm(struct cuda_build *b, struct cuda_tape *t)
 		cuda_give(b, in, dx);
 	if (passes)
 		cuda_give(b, rest, alters ? drest : out->grad);
+	for (int i = 0; passes && !alters && i < out->n_more; i++)
+		cuda_give(b, rest, out->more[i]);
 }
 
 static struct norm_saved *batchnorm_saved(struct cuda_build *b, int node, const struct cuda_dims *x,
@@ -103,6 +107,7 @@ static struct cuda_val *batchnorm(struct cuda_build *b, int node, int lead, stru
 	struct cuda_val *in[2] = { cuda_plain_input(b, node, 0), rest }, *out;
 	struct cuda_activation act = cuda_fused_act(b, lead);
 	struct norm_saved *s = batchnorm_saved(b, node, &in[0]->dims, act);
+	struct cuda_tape *t;
 	int tail = plan_tail(b->plan, lead);
 	bool wants = b->plan->flows[tail];
 
@@ -125,7 +130,9 @@ static struct cuda_val *batchnorm(struct cuda_build *b, int node, int lead, stru
 	if (rest)
 		rest->kept |= b->training && act.act != CUDA_ACT_NONE;
 	out->open = in[0]->open && s->op.pooled != CUDA_POOLED_WHOLE;
-	cuda_tape_add(b, back_batchnorm, out, rest ? 2 : 1, in, s);
+	t = cuda_tape_add(b, back_batchnorm, out, rest ? 2 : 1, in, s);
+	if (t && !s->pool)
+		t->terms = CUDA_TERMS;
 	return out;
 }
 

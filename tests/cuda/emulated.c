@@ -618,6 +618,8 @@ void nab_emulated_count(const struct cuda_op *ops, int n, int *launches)
 	static struct cuda_control control;
 	struct launch l = { .processors = PROCESSORS, .control = &control };
 
+	for (int i = CUDA_NONE + 1; i < CUDA_BASES; i++)
+		l.base[i] = CUDA_ALIGN; /* nothing looks there, but NULL would be a buffer that is not given */
 	for (int i = 0; i < n; i++) {
 		launches[i] = cuda_scratch(&ops[i]) == CUDA_NOT_OURS;
 		emulate_dry(&launches[i]);

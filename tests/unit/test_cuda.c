@@ -663,8 +663,8 @@ static void test_programs(void **state)
 	    "12=grads:2560 13=#30h\n"
 	    "GROUPED_WEIGHT 4x8x8x8 0=#8h 1=#29h 2=grads:1536\n"
 	    "GROUPED_DATA 4x8x8x8 0=#29h 1=params16:768h 2=#37h\n"
-	    "SUM 4x8x8x8 0=#30h 1=#30h 2=#37h\n"
-	    "BATCHNORM_BACK 4x8x8x8 0=#5h 1=#30h 2=params:512 3=params:1024 6=#7 10=#38h 11=grads:512 12=grads:1024\n"
+	    "BATCHNORM_BACK 4x8x8x8 0=#5h 1=#30h 2=params:512 3=params:1024 6=#7 10=#38h 11=grads:512 12=grads:1024 "
+	    "14=#37h\n"
 	    "CONV_WEIGHT 4x8x8x3 0=#0h 1=#38h 2=grads:0h\n"
 	    "OPTIMIZE\n");
 	expect_program("{'input': [3, 8, 8], 'classes': 3, 'layers': ["

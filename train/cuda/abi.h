@@ -132,7 +132,7 @@ enum cuda_act { /* y of x; a is the slope or alpha */
 		CUDA_ACT_SIGMOID
 };
 
-enum { CUDA_MEANS = 32, CUDA_AUGMENTS = 8, CUDA_INPUTS = 16, CUDA_REFS = 20 };
+enum { CUDA_MEANS = 32, CUDA_AUGMENTS = 8, CUDA_INPUTS = 16, CUDA_TERMS = 3, CUDA_REFS = 20 };
 
 /* GATHER: the batch of the step. buf: 0 x out [n][h][w][pitch] (CUDA_I32 for tokens), 1 label out int32 [n], 2 target
  * out float [n], 3 length out int32 [n] (full where the data have none), 4 sample out uint32 [n]. The data set lies at
@@ -238,7 +238,8 @@ struct cuda_op_pool {
  * 8 residual in or NONE: y = act(normalised + residual). `training` 0: by the running statistics, which
  * stay. BATCHNORM_BACK: 0 x, 1 dy, 2 weight, 3 bias, 6 saved (training 0: 4, 5 the running statistics), 7 length, 8
  * residual in of the forward, 10 dx out or NONE, 11 dweight or NONE, 12 dbias or NONE, 13 dresidual out or
- * NONE. The activation is undone from the recomputed pre-activation. With `pooled`, BATCHNORM's y is the pool of what
+ * NONE, 14, 15 (up to CUDA_TERMS - 1; not `pooled`) more of dy, which is the sum of them. The activation is undone from
+ * the recomputed pre-activation. With `pooled`, BATCHNORM's y is the pool of what
  * it says above, before that is rounded (so the place of a maximum is that of the largest value in fp32, the first of
  * equals), and 9 saved as POOL's 2; BATCHNORM_BACK's dy is of the pool's result, 9 saved. GROUPNORM(_BACK): per example
  * and group of channels (layer norm: groups = 1 and weight [h][w][pitch] of every element when `whole`; sequences of a

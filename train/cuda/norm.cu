@@ -17,8 +17,8 @@
 
 struct batchnorm {
 	struct rows rows;
-	struct pool pool; /* the way of y and dy, if it is pooled */
-	const void *x, *dy, *residual;
+	struct pool pool;                          /* the way of y and dy, if it is pooled */
+	const void *x, *dy[CUDA_TERMS], *residual; /* dy: the sum of them */
 	void *y, *dx, *dresidual;
 	const float *weight, *bias;
 	float *running_mean, *running_var, *saved, *dweight, *dbias, *scratch, *means; /* means: of g and g * x^ */
@@ -222,13 +222,20 @@ DEVICE void undo(float g[8], float norm[8], const struct scale8 &s, const struct
 	int64_t at = row * b.pitch + 8LL * vector;
 	int act = ACT == ANY_ACT ? b.act : ACT;
 	bool counts = row_counts(b.length, b.steps, row);
-	float more[8] = { 0 };
+	float more[8];
 
 	load8(norm, (const T *)b.x + at);
 	if (POOLED)
 		pool_gather<T>(g, b.pool, place_of(row, b.pool.in), vector);
 	else
-		load8(g, (const T *)b.dy + at);
+		load8(g, (const T *)b.dy[0] + at);
+	for (int i = 1; !POOLED && i < CUDA_TERMS && b.dy[i]; i++) {
+		load8(more, (const T *)b.dy[i] + at);
+		for (int k = 0; k < 8; k++)
+			g[k] += more[k];
+	}
+	for (int k = 0; k < 8; k++)
+		more[k] = 0;
 	if (ACT != CUDA_ACT_NONE && b.residual)
 		load8(more, (const T *)b.residual + at);
 	for (int k = 0; k < 8; k++) {
@@ -450,7 +457,9 @@ int kernel_batchnorm_back(const struct cuda_op *op, const struct launch *l)
 	struct rows freely = cut_freely(&op->u.norm.x, l);
 	int rc;
 
-	b.dy = b.pool.dy = at<void>(l, op->buf[1]);
+	b.dy[0] = b.pool.dy = at<void>(l, op->buf[1]);
+	for (int i = 1; i < CUDA_TERMS; i++)
+		b.dy[i] = at<void>(l, op->buf[13 + i]);
 	b.dx = at<void>(l, op->buf[10]);
 	b.dweight = at<float>(l, op->buf[11]);
 	b.dbias = at<float>(l, op->buf[12]);
