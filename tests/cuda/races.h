@@ -15,7 +15,8 @@
  * __syncwarp() around a fence (such kernels would be accused), and readers of a byte in more than one block before the
  * block that overwrites it (the last of them is judged).
  *
- * Kernels compiled without the sanitizer are not watched.
+ * Kernels compiled without the sanitizer are not watched, nor are those that emulate_order() turns round: what is found
+ * does not depend on the order.
  */
 #ifndef NAB_TESTS_CUDA_RACES_H
 #define NAB_TESTS_CUDA_RACES_H
