@@ -339,7 +339,6 @@ static void name_memory(const races *r, uintptr_t at, bool shared, char *out, si
 
 struct access {
 	record me;
-	uintptr_t at;
 	bool writes, shared;
 };
 
@@ -500,7 +499,7 @@ static bool of_shared(const races *r, uintptr_t at)
 
 static void look(races *r, uintptr_t at, size_t bytes, bool writes, bool alone, const void *place)
 {
-	access a = { { r->now, emulate_self.linear, alone, place }, at, writes, of_shared(r, at) };
+	access a = { { r->now, emulate_self.linear, alone, place }, writes, of_shared(r, at) };
 
 	if (at - (uintptr_t)r->launch.stacks < r->launch.n_stacks * STACK)
 		emulate_stop("a thread reaches for another one's local variables");
