@@ -60,19 +60,22 @@ def load_model(folder):
 
 
 class Data:
-    """Training and validation examples on the device, channels last, normalised by the training split's mean and deviation."""
+    """Training and validation examples on the device, channels last, normalised by the training split's mean and deviation.
+    validation.csv names those for validation in its first column, as `nab predict` writes it."""
 
     def __init__(self, folder, dev):
         x, y = (torch.from_numpy(np.load(Path(folder) / name)) for name in ("images.npy", "labels.npy"))
         kind = torch.bfloat16 if dev == "cuda" else torch.float32
-        held = len(x) // 6
+        held = np.loadtxt(Path(folder) / "validation.csv", delimiter=",", skiprows=1, usecols=0, dtype=np.int64)
+        held = torch.zeros(len(x), dtype=torch.bool).index_fill_(0, torch.from_numpy(held), True).to(dev)
         x, y = x.to(dev).permute(0, 2, 3, 1).contiguous(), y.long().to(dev)
-        sums = [(part.float().sum((0, 1, 2)).double(), part.float().square().sum((0, 1, 2)).double()) for part in x[:-held].split(5000)]
-        n = (len(x) - held) * x.shape[1] * x.shape[2]
-        mean = sum(s[0] for s in sums) / n
-        std = (sum(s[1] for s in sums) / n - mean ** 2).sqrt()
+        train = x[~held]
+        pieces = [part.float() for part in train.split(5000)]
+        n = train[..., 0].numel()
+        mean = sum(p.sum((0, 1, 2)).double() for p in pieces) / n
+        std = (sum((p - mean.float()).square().sum((0, 1, 2)).double() for p in pieces) / n).sqrt()
         x = torch.cat([((part.float() - mean.float()) / std.float()).to(kind) for part in x.split(5000)])
-        self.train, self.train_y, self.val, self.val_y = x[:-held], y[:-held], x[-held:], y[-held:]
+        self.train, self.train_y, self.val, self.val_y = x[~held], y[~held], x[held], y[held]
 
 
 class Trainer:
@@ -259,7 +262,7 @@ def train_set(args, about):
     folders = folders[args.part::args.parts]
     data = Data(args.data, args.device)
     began = sync(args.device)
-    say({**about, "begin": True, "of": of, "start_s": time.time() - args.began})
+    say({**about, "begin": True, "of": of, "n_train": len(data.train), "n_val": len(data.val), "start_s": time.time() - args.began})
     for folder in folders:
         if time.perf_counter() - began > args.limit:
             break

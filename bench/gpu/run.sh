@@ -5,8 +5,8 @@
 #         2  set X at batch 128: nab three times; PyTorch eager (P0), in a CUDA graph (P1), compiled (P2, some of the
 #            models), in several processes (P3)
 #         3  set Y at batch 128: nab twice and with one run in flight, P0, P1, P2, P3; sets X and Y at batch 512: nab, P0
-#         4  the same bits after kill -9; faults; P0 again with another seed; with FASHION=FOLDER (the files of
-#            Fashion-MNIST) a search of 64 models
+#         4  the same bits after kill -9; faults; with FASHION=FOLDER (the files of Fashion-MNIST) a search of 64 models;
+#            P0 again with another seed; set X with tune
 #
 # Set X: 64 networks of 100,000 to 1,000,000 parameters drawn from configs/spaces/blocks-100k.json with seed 1; set Y: 64 of
 # 20,000 to 100,000 from bench/gpu/small.json. Both train 10 epochs on 50,000 pictures of 3x32x32 and are evaluated on
@@ -21,7 +21,7 @@ out=$(mkdir -p "${2:-build/gpu-bench}" && cd "${2:-build/gpu-bench}" && pwd)
 BACKEND=${BACKEND:-cuda} DEVICE=${DEVICE:-cuda:0} RIVAL=${RIVAL:-cuda} EXAMPLES=${EXAMPLES:-60000} MODELS=${MODELS:-64}
 EPOCHS=${EPOCHS:-10} PYTHON=${PYTHON:-python3} BATCHES=${BATCHES:-128 512} IN_FLIGHT=${IN_FLIGHT:-1 4 16} MOST=${MOST:-520} FASHION=${FASHION:-}
 lines=$out/part-$part.jsonl
-export TORCHINDUCTOR_CACHE_DIR=$out/inductor TRITON_CACHE_DIR=$out/inductor/triton
+export TORCHINDUCTOR_CACHE_DIR=$out/inductor TRITON_CACHE_DIR=$out/inductor/triton # of one rival: each compiles by itself
 case $part in
 [1-4]) ;;
 *)
@@ -42,26 +42,27 @@ torch=yes
 
 # ---- steps ------------------------------------------------------------------------------------------------
 
-add() { tee -a "$lines"; }
 table() { "$PYTHON" bench/gpu/table.py "$@"; }
+add() { tee -a "$lines"; }
+event() { table event "$@" | add >&2; }
 left() { echo $((MOST - SECONDS)); } # of this part, which began when this script did
 
 limited() { # limited SECONDS WHAT COMMAND...: what is not reached or cut off is said; 1 if it is
 	limit=$(($1 < $(left) ? $1 : $(left))) what=$2 status=0
 	shift 2
-	[ "$limit" -ge 3 ] || { table event "$what" "not reached: the time of part $part was over" | add; return 1; }
+	[ "$limit" -ge 3 ] || { event "$what" "not reached: the time of part $part was over"; return 1; }
 	timeout -k 5 "$limit" "$@" || status=$?
-	[ $status -ne 124 ] || table event "$what" "cut off after $limit s" | add
-	[ $status -eq 124 ] || [ $status -eq 0 ] || table event "$what" "ended with status $status" | add
+	[ $status -ne 124 ] || event "$what" "cut off after $limit s"
+	[ $status -eq 124 ] || [ $status -eq 0 ] || event "$what" "ended with status $status"
 	return $((status != 0))
 }
 
 models() { # models SET: its model files, and PyTorch's code of each
 	[ ! -d "$out/$1" ] || return 0
 	case $1 in
-	X) ./nab sample configs/spaces/blocks-100k.json --data "npy:$out/data" --count "$MODELS" --seed 1 --output "$out/$1.part" \
+	X) ./nab sample configs/spaces/blocks-100k.json --data "$out/study.json" --count "$MODELS" --seed 1 --output "$out/$1.part" \
 		--set limits.params.min=100000 --set limits.params.max=1000000 --set limits.macs.max=100000000 --quiet ;;
-	Y) ./nab sample bench/gpu/small.json --data "npy:$out/data" --count "$MODELS" --seed 1 --output "$out/$1.part" --quiet ;;
+	Y) ./nab sample bench/gpu/small.json --data "$out/study.json" --count "$MODELS" --seed 1 --output "$out/$1.part" --quiet ;;
 	ab) mkdir -p "$out/$1.part" && cp bench/gpu/a.json bench/gpu/b.json "$out/$1.part" ;;
 	esac >/dev/null
 	mkdir -p "$out/$1-pytorch"
@@ -74,7 +75,7 @@ models() { # models SET: its model files, and PyTorch's code of each
 train() { # train STORE BATCH FILE... [FLAGS]: nab's side
 	store=$1 batch=$2
 	shift 2
-	./nab train "$@" --study bench/gpu/study.json --set "dataset.dir=$out/data" --set "train.batch=$batch" \
+	./nab train "$@" --study "$out/study.json" --set "train.batch=$batch" \
 		--epochs "$EPOCHS" --backend "$BACKEND" --devices "$DEVICE" --store "$store" --quiet
 }
 export -f train
@@ -100,6 +101,7 @@ rival() { # rival SET BATCH MODE SECONDS FLAGS...: models are begun until so man
 	set=$1 batch=$2 mode=$3 most=$4
 	shift 4
 	[ -n "$torch" ] || return 0
+	rm -rf "$out/inductor"
 	{ limited $((most + 40)) "PyTorch, $mode on $set at $batch $*" "$PYTHON" bench/gpu/rivals.py "$mode" --models "$out/$set-pytorch" --set "$set" \
 		--data "$out/data" --batch "$batch" --epochs "$EPOCHS" --limit "$most" --device "$RIVAL" "$@" || true; } | add
 }
@@ -110,7 +112,7 @@ ceilings() {
 	[ -z "$torch" ] || limited 60 "ceilings by PyTorch" "$PYTHON" bench/gpu/rivals.py ceilings --device "$RIVAL" | add || true
 	nvcc=$(command -v nvcc || ls "${CUDA_HOME:-/usr/local/cuda}/bin/nvcc" 2>/dev/null || true)
 	if [ -z "$nvcc" ]; then
-		table event "launches" "not measured: no nvcc here" | add
+		event "launches" "not measured: no nvcc here"
 	elif limited 60 "building bench/gpu/launch.cu" "$nvcc" -O3 -o "$out/launch" bench/gpu/launch.cu; then
 		limited 30 "launches" "$out/launch" | add || true
 	fi
@@ -129,7 +131,7 @@ profiles() {
 
 profile() { # profile WHO MODEL BATCH IN-FLIGHT
 	rm -rf "$out/cache"
-	NAB_CACHE=$out/cache limited 40 "profile of $(basename "$2" .json) at $3, $4 in flight" ./nab profile "$2" --data "npy:$out/data" \
+	NAB_CACHE=$out/cache limited 40 "profile of $(basename "$2" .json) at $3, $4 in flight" ./nab profile "$2" --data "$out/study.json" \
 		--recipe "$out/recipe-$3.json" --backend "$BACKEND" --steps 50 --in-flight "$4" --json --quiet >"$out/profile.json" || return 0
 	table profile "$1" "$out/profile.json" | add
 }
@@ -151,7 +153,7 @@ killed() {
 	done
 	for pid in $(table children $!) $(table workers "$store"); do kill -9 "$pid" 2>/dev/null || true; done
 	wait $! 2>/dev/null || true
-	table event "kill -9 of the engine" "$(table epochs "$store") of $((EPOCHS * MODELS)) epochs were stored" | add
+	event "kill -9 of the engine" "$(table epochs "$store") of $((EPOCHS * MODELS)) epochs were stored"
 	limited 90 "nab on Y after kill -9" bash -c 'train "$@"' bash "$store" 128 "$out"/Y/*.json || true
 	record "nab killed" Y 128 "$store"
 }
@@ -186,7 +188,7 @@ faults() {
 }
 
 fashion() {
-	[ -n "$FASHION" ] || { table event "search on Fashion-MNIST" "not run: FASHION=FOLDER names the folder of its files" | add; return 0; }
+	[ -n "$FASHION" ] || { event "search on Fashion-MNIST" "not run: FASHION=FOLDER names the folder of its files"; return 0; }
 	store=$out/fashion.db
 	rm -rf "$store"*
 	begin
@@ -195,7 +197,18 @@ fashion() {
 	record "nab search" Fashion-MNIST 128 "$store"
 }
 
-[ -s "$out/data/images.npy" ] || "$PYTHON" bench/gpu/data.py "$out/data" "$EXAMPLES"
+# Both sides train on the same pictures: nab says which ones are for validation.
+prepare() {
+	[ ! -s "$out/data/validation.csv" ] || return 0
+	"$PYTHON" bench/gpu/data.py "$out/data" "$EXAMPLES"
+	sed "s|\"dir\": \"data\"|\"dir\": \"$out/data\"|" bench/gpu/study.json >"$out/study.json"
+	echo '{"input": [3, 32, 32], "classes": 10, "layers": ["globalavgpool", {"dense": {"units": 10}}]}' >"$out/any.json"
+	./nab export "$out/any.json" --quiet -o "$out/any" >/dev/null 2>&1
+	./nab predict "$out/any.json" --weights "$out/any/weights.safetensors" --data "$out/study.json" --backend cpu --quiet \
+		--output "$out/data/validation.csv"
+}
+
+prepare
 table machine "$BACKEND" "$part" <<<"$(./nab doctor)" | add
 for s in ab X Y; do models $s; done
 case $part in
@@ -206,13 +219,13 @@ case $part in
 	;;
 2)
 	nab X 128 first 100
-	rival X 128 eager 90
+	rival X 128 eager 75
+	rival X 128 graph 45
 	nab X 128 second 60
-	rival X 128 graph 60
-	rival X 128 compile 80 --some 6
+	rival X 128 compile 70 --some 6
+	nab X 128 third 60
 	for k in 2 4 8; do rival X 128 graph 15 --processes $k; done
 	rival X 128 eager 20 --processes 8
-	nab X 128 third 60
 	;;
 3)
 	nab Y 128 first 60
@@ -231,7 +244,8 @@ case $part in
 	killed
 	faults
 	fashion
-	rival X 128 eager 90 --seed 2
+	rival X 128 eager 75 --seed 2
+	nab X 128 tuned 100 --set tune=true
 	;;
 esac
 table report "$out" >"$out/gpu.md"

@@ -184,9 +184,9 @@ class Report:
         words = f"<= {wanted:,}{unit}" + (f" (stretch {stretch:,}{unit})" if stretch else "")
         self.goal(name, words, got, lambda v: v <= wanted, "{:,.3g}" + unit, stretch and (lambda v: v <= stretch))
 
-    def nab(self, name, batch, *but):
+    def nab(self, name, batch):
         return [r for r in self.rows if r["who"].startswith("nab") and (r.get("set"), r.get("batch")) == (name, batch)
-                and r["who"] not in ("nab alone", "nab killed", "nab healthy", "nab faults", *but)]
+                and r["who"] not in ("nab alone", "nab killed", "nab healthy", "nab faults", "nab tuned")]
 
     def last(self, who):
         return next((r for r in reversed(self.rows) if r["who"] == who), None)

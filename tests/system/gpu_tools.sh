@@ -49,4 +49,14 @@ bench() { # bench NUMBER PART ROW...: rows that gpu.md must hold then
 bench 3 1 '^| a | 8 | 1 |' '^| b | 8 | 1 |' '^| 0000 | 8 |' '^| conv2d_4 |' 'no number here is a measurement of a GPU'
 bench 4 4 '^| nab killed | 1 |' '^| nab faults | [34] |' 'after kill -9 of engine and workers: 1 pairs of weights compared, 0 differ' \
 	'0 healthy ones lost, 0 with other weights' '^| G8 .* 0 | met |'
-echo "1..4"
+
+# Both sides see the same split.
+if ./nab data info --data "$dir/bench/study.json" | grep -q '250 train, 50 validation, 0 test' &&
+	{ ! grep -q '"begin"' "$dir/bench/part-4.jsonl" || grep -q '"n_train": 250, "n_val": 50' "$dir/bench/part-4.jsonl"; }; then
+	echo "ok 5 - gpu-bench: nab and its rivals train on the same pictures"
+else
+	./nab data info --data "$dir/bench/study.json" | sed 's/^/# /'
+	grep '"begin"' "$dir/bench/part-4.jsonl" | sed 's/^/# /'
+	echo "not ok 5 - gpu-bench: nab and its rivals train on the same pictures"
+fi
+echo "1..5"
