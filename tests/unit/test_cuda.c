@@ -137,6 +137,14 @@ static void test_pools(void **state)
 {
 	(void)state;
 	cuda_test_plugin();
+	compare_model(
+	    cuda,
+	    "{'input': [3, 7, 8], 'classes': 3, 'layers': ["
+	    "{'conv2d': {'filters': 6, 'kernel': 3}, 'id': 'c'}, {'conv2d': {'filters': 6, 'kernel': 1}}, 'batchnorm',"
+	    "{'add': {}, 'from': ['prev', 'c']}, {'maxpool2d': {'size': 2}},"
+	    "{'conv2d': {'filters': 7, 'kernel': 1}}, 'batchnorm', {'avgpool2d': {'size': 2}}, 'flatten',"
+	    "{'dense': {'units': 3}}]}",
+	    shape_image(3, 7, 8), "norms and additions with pools, but no activation");
 	compare_model(cuda,
 		      "{'input': [3, 13, 11], 'classes': 3, 'layers': ["
 		      "{'conv2d': {'filters': 10, 'kernel': 3, 'padding': 'same'}}, 'batchnorm', 'silu',"

@@ -32,7 +32,7 @@
 extern "C" {
 #endif
 
-enum { CUDA_ABI = 3 };
+enum { CUDA_ABI = 4 };
 enum { CUDA_ALIGN = 256 /* bytes, of every buffer */, CUDA_PITCH = 8 };
 
 enum cuda_elem { CUDA_F32, CUDA_BF16, CUDA_I32 };
