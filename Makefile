@@ -277,7 +277,7 @@ bench: $(BENCHBIN) nab
 # built, what was built elsewhere and brought along is run as it is.
 GPU_NEEDS := $(if $(CUDA_WITHOUT),$(if $(wildcard nab),,all),all)
 
-GPU_TESTS := $(filter-out %_card %_measure,$(filter $B/tests/unit/test_cuda% %/test_train %/test_engine_cuda,$(UNITBIN)))
+GPU_TESTS := $(filter-out %_card %_measure %_launches,$(filter $B/tests/unit/test_cuda% %/test_train %/test_engine_cuda,$(UNITBIN)))
 
 gpu-check: $(GPU_NEEDS) $(if $(CUDA_WITHOUT),,$(GPU_TESTS))
 	$(Q)B=$B tests/gpu/check.sh
