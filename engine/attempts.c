@@ -74,6 +74,7 @@ static int run_body(struct json **out, struct engine *g, const struct job *t, en
 	json_put(body, "seconds", json_num(y->limits.run_seconds));
 	json_put(body, "checkpoint", json_str(file_of_run(g, t->id, FILE_CHECKPOINT, a)));
 	json_put(body, "every", json_num(y->limits.checkpoint_every));
+	json_put(body, "every_seconds", json_num(y->limits.checkpoint_seconds));
 	json_put(body, "weights", json_str(file_of_run(g, t->id, FILE_WEIGHTS, a)));
 	return 0;
 }

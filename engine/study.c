@@ -34,6 +34,8 @@ static const struct opt limits_opts[] = {
 	OPT_REAL(struct study_limits, disk_wait, 600, 0, 1e9, "seconds to wait for space when the disk is full"),
 	OPT_INT(struct study_limits, attempts, 3, 1, 1000, "times a run may end its worker at the same place"),
 	OPT_INT(struct study_limits, checkpoint_every, 1, 1, 100000, "epochs between checkpoints"),
+	OPT_REAL(struct study_limits, checkpoint_seconds, 1, 0, 1e9,
+		 "seconds between them, at least; the end of a run has one"),
 	OPT_END
 };
 
@@ -462,7 +464,8 @@ struct opt_strs study_default_devices(int threads, struct arena *a)
 static struct json *fixed_part(const struct json *doc)
 {
 	static const char *const top[] = { "stop", "devices", "in_flight", "store", "log" };
-	static const char *const limits[] = { "max_disk", "silence", "disk_wait", "attempts", "checkpoint_every" };
+	static const char *const limits[] = { "max_disk", "silence",          "disk_wait",
+					      "attempts", "checkpoint_every", "checkpoint_seconds" };
 	struct json *out = json_copy(doc), *part;
 
 	for (size_t i = 0; i < sizeof top / sizeof *top; i++)

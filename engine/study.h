@@ -42,13 +42,14 @@ struct study_stop {      /* totals of the study, however often it is resumed; 0:
 };
 
 struct study_limits {
-	int64_t max_disk;     /* bytes of checkpoints and weights: the least useful files go first; 0: no limit */
-	int64_t memory;       /* bytes that one run may plan; 0: no limit */
-	double run_seconds;   /* wall clock of one run; makes the study depend on the machine's speed */
-	double silence;       /* seconds without a word after which a worker is killed */
-	double disk_wait;     /* seconds to wait for space on a full disk before giving up (resumable) */
-	int attempts;         /* of a run that ends its worker at the same step again and again */
-	int checkpoint_every; /* epochs */
+	int64_t max_disk;          /* bytes of checkpoints and weights: the least useful files go first; 0: no limit */
+	int64_t memory;            /* bytes that one run may plan; 0: no limit */
+	double run_seconds;        /* wall clock of one run; makes the study depend on the machine's speed */
+	double silence;            /* seconds without a word after which a worker is killed */
+	double disk_wait;          /* seconds to wait for space on a full disk before giving up (resumable) */
+	int attempts;              /* of a run that ends its worker at the same step again and again */
+	int checkpoint_every;      /* epochs */
+	double checkpoint_seconds; /* and at least so much time, but for a run's last */
 };
 
 enum device_kind { DEVICE_CPU, DEVICE_CUDA, DEVICE_KIND_COUNT };

@@ -7,9 +7,9 @@
  * ends, and when the device is lost: then every backend in the process is of no use.
  *
  * A MESSAGE_RUN: run, attempt (64-bit), model, recipe, seed, dataset, identity (of the data, as hash text), backend,
- * threads, tune, memory, seconds, checkpoint (path), every (epochs between checkpoints), weights (path to write),
- * and what it starts from, each optional: "continue": {"checkpoint":}, "inherit": {"model":, "weights":, "edits":,
- * "from": (in words)}, "pretrained": {"weights":, "digest":, "name":}.
+ * threads, tune, memory, seconds, checkpoint (path), every and every_seconds (between checkpoints), weights (path to
+ * write), and what it starts from, each optional: "continue": {"checkpoint":}, "inherit": {"model":, "weights":,
+ * "edits":, "from": (in words)}, "pretrained": {"weights":, "digest":, "name":}.
  */
 #include <errno.h>
 #include <math.h>
@@ -482,6 +482,7 @@ static int train(struct lane *l, struct arena *a, struct err *e)
 		.start = start,
 		.checkpoint = checkpoint,
 		.checkpoint_every = (int)json_get_real(l->job, "every"),
+		.checkpoint_seconds = json_get_real(l->job, "every_seconds"),
 		.max_seconds = json_get_real(l->job, "seconds"),
 		.on_epoch = on_epoch,
 		.on_step = on_step,

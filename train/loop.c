@@ -49,6 +49,7 @@ struct run {
 	int64_t some;                /* steps in a call */
 	bool over;                   /* out->status is final */
 	bool val_is_now;             /* out->val is of the net's present weights */
+	double saved;                /* clock at the last checkpoint, or the start */
 	double start, before;        /* clock at the start; seconds of earlier attempts */
 	void *state, *best;          /* [state_bytes]; best: of the best epoch, NULL unless it is to be restored */
 	int state_of;                /* epochs done in `state`; 0: nothing */
@@ -280,6 +281,7 @@ static int save(struct run *r, struct err *e)
 				.best = r->best,
 				.best_bytes = r->best ? r->state_bytes : 0 };
 
+	r->saved = clock_mono();
 	if (take_state(r, r->n, e) < 0)
 		return -1;
 	return checkpoint_save(&c, r->spec->checkpoint, e);
@@ -380,10 +382,18 @@ static void record(struct run *r, const struct epoch *p)
 						   .seconds = p->seconds };
 }
 
+static bool checkpoint_due(const struct run *r, bool stop)
+{
+	int every = r->spec->checkpoint_every > 0 ? r->spec->checkpoint_every : 1;
+
+	if (!r->spec->checkpoint || stop || is_finished(r))
+		return r->spec->checkpoint;
+	return r->n % every == 0 && clock_mono() - r->saved >= r->spec->checkpoint_seconds;
+}
+
 /* The checkpoint comes after the callback: what a caller has not stored is done again rather than lost. */
 static int report(struct run *r, struct err *e)
 {
-	int every = r->spec->checkpoint_every > 0 ? r->spec->checkpoint_every : 1;
 	bool stop = r->spec->on_epoch && r->spec->on_epoch(r->spec->arg, &r->epochs[r->n - 1]);
 
 	if (r->best && best_epoch(r) == r->n) {
@@ -391,7 +401,7 @@ static int report(struct run *r, struct err *e)
 			return -1;
 		memcpy(r->best, r->state, r->state_bytes);
 	}
-	if (r->spec->checkpoint && (stop || r->n % every == 0 || is_finished(r)) && save(r, e) < 0)
+	if (checkpoint_due(r, stop) && save(r, e) < 0)
 		return -1;
 	if (stop && !is_finished(r))
 		end(r, RUN_STOPPED, "stopped on request after epoch %d of %d", r->n, r->recipe->epochs);
@@ -580,7 +590,7 @@ int train_run(const struct backend *b, struct backend_ctx *ctx, const struct run
 	char text[512];
 	int rc;
 
-	r.start = clock_mono();
+	r.start = r.saved = clock_mono();
 	*out = (struct run_result){ .status = RUN_DONE, .best_accuracy = NO_VALUE };
 	if (check_output(&spec->graph->outputs[0], spec->data, e) < 0 || check_recipe(&r, e) < 0 ||
 	    loss_supports(spec->graph, spec->recipe, e) < 0)

@@ -85,6 +85,7 @@ struct run_spec {
 	const struct weights *start; /* initial weights, or NULL: weights_init(seed) */
 	const char *checkpoint;      /* path: written after epochs, resumed from when it is there; NULL: none */
 	int checkpoint_every;        /* epochs; 0: every epoch */
+	double checkpoint_seconds;   /* less time after the last one none is written, but at the end and at a stop */
 	int from_epoch;              /* continue: the checkpoint must be there and hold at least so many epochs */
 	double max_seconds;          /* wall clock; 0: no limit */
 	int (*on_epoch)(void *arg, const struct epoch_record *rec); /* nonzero: stop after this epoch; may be NULL */

@@ -37,6 +37,7 @@ struct bench {
 	struct err e;
 	struct epoch_record seen[64];
 	int n_seen, stop_at;
+	int kept[5];  /* epochs that the checkpoint held when one was told */
 	double pause; /* seconds that a step callback takes */
 	char path[64];
 };
@@ -282,6 +283,46 @@ static void resumes_exactly(void **state)
 		checkpoint_release(&c);
 		stop(&t);
 		stop(&u);
+	}
+}
+
+static int note_epochs_kept(void *arg, const struct epoch_record *rec)
+{
+	struct bench *t = arg;
+	struct checkpoint c;
+
+	t->kept[rec->epoch - 1] = checkpoint_load(&c, t->path, NULL) == 0 ? c.n_epochs : 0;
+	checkpoint_release(&c);
+	return 0;
+}
+
+/* When an epoch is told its own checkpoint is still to come. */
+static void checkpoints_when_due(void **state)
+{
+	static const struct {
+		int every, kept[5];
+		double seconds;
+	} rows[] = { { 1, { 0, 1, 2, 3, 4 }, 0 },
+		     { 2, { 0, 0, 2, 2, 4 }, 0 },
+		     { 1, { 0, 0, 0, 0, 0 }, 1e6 },
+		     { 3, { 0, 0, 0, 0, 0 }, 1e6 } };
+	struct checkpoint c;
+	struct bench t;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+		start(&t, "cpu");
+		t.r.epochs = 5;
+		t.spec.checkpoint = t.path;
+		t.spec.checkpoint_every = rows[i].every;
+		t.spec.checkpoint_seconds = rows[i].seconds;
+		t.spec.on_epoch = note_epochs_kept;
+		must(&t, RUN_DONE);
+		assert_memory_equal(t.kept, rows[i].kept, sizeof t.kept);
+		assert_int_equal(checkpoint_load(&c, t.path, NULL), 0);
+		assert_int_equal(c.n_epochs, 5);
+		checkpoint_release(&c);
+		stop(&t);
 	}
 }
 
@@ -594,6 +635,7 @@ int main(void)
 		cmocka_unit_test(open_sequences_learn),
 		cmocka_unit_test(repeats),
 		cmocka_unit_test(resumes_exactly),
+		cmocka_unit_test(checkpoints_when_due),
 		cmocka_unit_test(continues_or_refuses),
 		cmocka_unit_test(corrupt_checkpoints),
 		cmocka_unit_test(diverges),
