@@ -49,7 +49,8 @@ static const char document[] =
     "     \"layers\": [\"flatten\", {\"dense\": {\"units\": 10}}]}],"
     "  \"search\": {\"candidates\": 30, \"seed\": \"11\"},"
     "  \"train\": {\"epochs\": 4, \"batch\": 20, \"optimizer\": {\"adamw\": {\"lr\": {\"any\": [0.005, 0.01]}}},"
-    "     \"augment\": [{\"crop\": {\"pad\": 2}}]} }";
+    "     \"augment\": [{\"crop\": {\"pad\": 2}}]},"
+    "  \"limits\": {\"checkpoint_seconds\": 0} }"; /* what is resumed is to be there */
 
 static int number(const char *variable, int otherwise)
 {
