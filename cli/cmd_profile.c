@@ -86,8 +86,12 @@ static int measure(struct cli *c, struct job *j, struct err *e)
 	struct weights *w;
 	int rc;
 
-	if (j->backend->supports(spec.graph, spec.recipe, e) < 0 ||
-	    j->backend->net_create(&j->net, j->ctx, &spec, e) < 0)
+	if (j->backend->supports(spec.graph, spec.recipe, e) < 0)
+		return -1;
+	/* before all else: its shapes must be new to the process */
+	if (f->in_flight && speed_measure(&j->speed, j->backend, &conf, &spec, f->in_flight, 1, e) < 0)
+		return -1;
+	if (j->backend->net_create(&j->net, j->ctx, &spec, e) < 0)
 		return -1;
 	w = weights_new(spec.graph, e);
 	if (!w)
@@ -96,9 +100,7 @@ static int measure(struct cli *c, struct job *j, struct err *e)
 	rc = j->backend->set_weights(j->net, w, e);
 	weights_free(w);
 	j->profile.layer = ARENA_ARRAY(c->arena, struct layer_time, spec.graph->n_nodes);
-	if (rc < 0 || j->backend->profile(j->net, f->steps, &j->profile, e) < 0)
-		return -1;
-	return f->in_flight ? speed_measure(&j->speed, j->backend, &conf, &spec, f->in_flight, 1, e) : 0;
+	return rc < 0 ? -1 : j->backend->profile(j->net, f->steps, &j->profile, e);
 }
 
 static double total_seconds(const struct job *j)

@@ -195,6 +195,7 @@ fashion() {
 	limited 150 "search on Fashion-MNIST" ./nab search configs/fashion-mnist.json --set "dataset.dir=$FASHION" --set "search.candidates=$MODELS" \
 		--set "backend=$BACKEND" --set "devices=[\"$DEVICE\"]" --set "train.epochs=$EPOCHS" --store "$store" --quiet || true
 	record "nab search" Fashion-MNIST 128 "$store"
+	./nab ls --store "$store" --limit 10 >"$out/fashion.txt"
 }
 
 # Both sides train on the same pictures: nab says which ones are for validation.

@@ -161,8 +161,8 @@ def scores(models):
 
 
 class Report:
-    def __init__(self, rows):
-        self.rows, self.out, self.goals = rows, [], []
+    def __init__(self, rows, found):
+        self.rows, self.found, self.out, self.goals = rows, found, [], []
 
     def put(self, *lines):
         self.out += lines
@@ -403,6 +403,8 @@ class Report:
         for name, batch in SETS:
             self.put("")
             self.set_table(name, batch)
+        if self.found:
+            self.put("The best of the search on Fashion-MNIST:", "", "```", self.found.rstrip(), "```")
         whole = [r["processor_s"] / r["seconds"] for r in self.nab("X", 128)]
         self.at_most("G7 processors, set X at 128 from the command to the end", statistics.median(whole) if whole else None, 1, 0.2)
         self.goals.append("| G7 allocations and waits per step | 0 | 0 | by test: `steps_are_launches_and_nothing_else`, `test_steps_do_not_wait` |")
@@ -437,7 +439,8 @@ def report(folder):
             except ValueError:  # cut off in the middle of a line
                 continue
             rows += [row] if isinstance(row, dict) and "who" in row else []
-    print(Report(rows).write())
+    found = Path(folder) / "fashion.txt"
+    print(Report(rows, found.read_text() if found.exists() else "").write())
 
 
 if __name__ == "__main__":
