@@ -148,13 +148,13 @@ static void pause_ms(long ms)
 	nanosleep(&(struct timespec){ .tv_sec = ms / 1000, .tv_nsec = ms % 1000 * 1000000 }, NULL);
 }
 
-/* Whether it trains within ten times what the slowest one before it took (the first: as long as it takes). Otherwise
- * it is taken to wait for memory. */
+/* Whether it trains within some seconds and ten times what the slowest one before it took (the first: as long as it
+ * takes). Otherwise it is taken to wait for memory. */
 static bool trains_soon(struct copy *c, bool first, double *slowest)
 {
 	double began = clock_mono(), took = 0;
 
-	while (!atomic_load(&c->ready) && (first || took < 1 + 10 * *slowest)) {
+	while (!atomic_load(&c->ready) && (first || took < 5 + 10 * *slowest)) {
 		pause_ms(1);
 		took = clock_mono() - began;
 	}

@@ -151,7 +151,7 @@ killed() {
 		sleep 0.1
 		[ "$(table epochs "$store")" -lt "$((EPOCHS * MODELS / 3))" ] || break
 	done
-	for pid in $(table children $!) $(table workers "$store"); do kill -9 "$pid" 2>/dev/null || true; done
+	for pid in $! $(table children $!) $(table workers "$store"); do kill -9 "$pid" 2>/dev/null || true; done
 	wait $! 2>/dev/null || true
 	event "kill -9 of the engine" "$(table epochs "$store") of $((EPOCHS * MODELS)) epochs were stored"
 	limited 90 "nab on Y after kill -9" bash -c 'train "$@"' bash "$store" 128 "$out"/Y/*.json || true
