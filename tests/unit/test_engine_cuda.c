@@ -34,6 +34,7 @@ struct seen {
 	int kills;      /* so many times the worker is killed when all lanes are at work */
 	bool hide;      /* the card is not there any more for later workers; the others linger until it is given up */
 	bool killed;
+	bool interrupt;    /* at an epoch's end when all lanes are at work */
 	const char *note;  /* the last one */
 	char *environment; /* of a worker */
 	size_t environment_bytes;
@@ -57,6 +58,10 @@ static void on_event(void *arg, const struct engine_event *v)
 	seen->busy -= v->kind == ENGINE_RETRY || (v->kind == ENGINE_RESULT && v->slot >= 0);
 	if (v->kind == ENGINE_EPOCH && seen->hide && seen->killed && !(seen->note && strstr(seen->note, "without it")))
 		usleep(500000);
+	if (v->kind == ENGINE_EPOCH && seen->interrupt && seen->busy == LANES) {
+		seen->interrupt = false; /* twice would be: at once */
+		raise(SIGINT);
+	}
 	if (v->kind == ENGINE_EPOCH && seen->kills) {
 		seen->kills--;
 		seen->killed = true;
@@ -372,7 +377,7 @@ static void too_large(void **state)
 
 	faults_need_the_emulator();
 	expect = undisturbed(p, TINY(p, "in_flight", "1"), "calm");
-	setenv("NAB_EMULATED_MEMORY", "9000000", 1);
+	setenv("NAB_EMULATED_MEMORY", "2000000", 1);
 	assert_string_equal(undisturbed(p, TINY(p, "in_flight", "5"), "small"), expect);
 	undisturbed(p, TINY(p, "search.candidates", "1", "baselines", big), "big");
 	unsetenv("NAB_EMULATED_MEMORY");
@@ -383,15 +388,64 @@ static void too_large(void **state)
 	assert_int_equal(items[1].run.state, STATE_DONE);
 }
 
+static int runs_with_epochs(struct site *p, const char *name)
+{
+	struct store_item *items;
+	int n = items_of(p, name, &items), count = 0;
+	struct store *s;
+	struct err e = { 0 };
+
+	assert_int_equal(store_open(&s, arena_printf(p->a, "%s/%s.db", p->dir, name), STORE_READ, &e), 0);
+	for (int i = 0; i < n; i++) {
+		struct store_epoch *epochs;
+		int m;
+
+		assert_int_equal(store_epochs(s, items[i].run.id, &epochs, &m, p->a, &e), 0);
+		count += m > 0;
+	}
+	store_close(s);
+	return count;
+}
+
+/* Interrupted while most runs wait for the card's memory: those end without having trained, and nothing is lost. */
+static void interrupted_while_they_wait(void **state)
+{
+	struct site *p = *state;
+	const struct study *y = TINY(p, "train.epochs", "40", "in_flight", "4");
+	struct seen cut = { .interrupt = true };
+	struct engine_outcome out;
+	const char *expect;
+	struct err e;
+	int rc;
+
+	faults_need_the_emulator();
+	expect = undisturbed(p, y, "calm");
+	setenv("NAB_EMULATED_MEMORY", "2000000", 1);
+	rc = search(p, y, "cut", &cut, &out, &e);
+	mem_free(cut.environment);
+	unsetenv("NAB_EMULATED_MEMORY");
+	assert_int_equal(rc, -1);
+	assert_int_equal(e.code, ERR_INTERRUPTED);
+	assert_in_range(runs_with_epochs(p, "cut"), 1, LANES - 1);
+	assert_string_equal(undisturbed(p, y, "cut"), expect);
+}
+
 #define TEST(f) cmocka_unit_test_setup_teardown(f, site_setup, site_teardown)
 
 int main(int argc, char **argv)
 {
 	int status = engine_test_main(argc, argv);
 	const struct CMUnitTest tests[] = {
-		TEST(flights_do_not_matter), TEST(cards_are_assigned), TEST(absent_cards),
-		TEST(precisions_and_pins),   TEST(killed_workers),     TEST(lost_cards),
-		TEST(useless_card),          TEST(vanished_card),      TEST(too_large),
+		TEST(flights_do_not_matter),
+		TEST(cards_are_assigned),
+		TEST(absent_cards),
+		TEST(precisions_and_pins),
+		TEST(killed_workers),
+		TEST(lost_cards),
+		TEST(useless_card),
+		TEST(vanished_card),
+		TEST(too_large),
+		TEST(interrupted_while_they_wait),
 	};
 
 	if (status >= 0)
