@@ -448,6 +448,18 @@ static int64_t file_size(const char *path)
 	return path && stat(path, &st) == 0 ? st.st_size : 0;
 }
 
+/* Weights beyond this machine's memory end the run, not the worker. */
+static int room_for_weights(struct weights **out, const struct graph *g, struct run_result *r, struct err *e)
+{
+	*out = weights_new(g, e);
+	if (*out)
+		return 0;
+	r->status = RUN_OOM;
+	err_text(e, r->reason, sizeof r->reason);
+	err_clear(e);
+	return 1;
+}
+
 static int train(struct lane *l, struct arena *a, struct err *e)
 {
 	const char *checkpoint = json_string(json_get(l->job, "checkpoint"));
@@ -466,13 +478,11 @@ static int train(struct lane *l, struct arena *a, struct err *e)
 	tell_earlier_epochs(l, checkpoint);
 	refused = first_numbers(&start, l, g, &result, a, e);
 	TRY(refused);
-	if (refused) {
+	if (refused || room_for_weights(&final, g, &result, e)) {
 		say_result(l, &result, g, 0);
 		rc = 0;
 		goto out;
 	}
-	final = weights_new(g, e);
-	TRY(final ? 0 : -1);
 	l->file_bytes = 4.0 * sizeof *final->data * (double) final->total; /* weights, two moments, the best epoch's */
 	spec = (struct run_spec){
 		.graph = g,

@@ -400,6 +400,31 @@ static void other_objectives(void **state)
 	store_close(s);
 }
 
+/* 4 TB of weights: that is the run's end, at its first attempt. */
+static void weights_beyond_memory(void **state)
+{
+	static const char huge[] =
+	    "{\"name\": \"huge\", \"input\": [1, 28, 28], \"classes\": 10, \"layers\": [\"flatten\","
+	    " {\"dense\": {\"units\": 1000000}}, {\"dense\": {\"units\": 1000000}}, {\"dense\": {\"units\": 10}}]}";
+	struct site *p = *state;
+	struct engine_item item = { .graph = model_of(p, huge) };
+	struct engine_conf c = { .program = engine_program, .store = p->path };
+	struct engine_outcome out;
+	struct store_item row;
+	struct err e = { 0 };
+	struct store *s;
+	int64_t run;
+
+	if (engine_train(study_of(p, "study", "by-hand", NULL), "train", &item, 1, &run, &c, &out, &e) < 0)
+		fail_msg("%s: %s", e.where, e.msg);
+	assert_int_equal(store_open(&s, p->path, STORE_READ, &e), 0);
+	assert_int_equal(store_item_get(s, run, &row, p->a, &e), 0);
+	assert_int_equal(row.run.state, STATE_OOM);
+	assert_int_equal(row.attempts, 1);
+	assert_non_null(strstr(row.result.reason, "memory for the weights"));
+	store_close(s);
+}
+
 static void trained_by_hand(void **state)
 {
 	struct site *p = *state;
@@ -570,6 +595,7 @@ int main(int argc, char **argv)
 		TEST(families),
 		TEST(handed_over),
 		TEST(baselines_replicates_cache),
+		TEST(weights_beyond_memory),
 		TEST(retention),
 		TEST(silent_workers),
 		TEST(no_workers),
