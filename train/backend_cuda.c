@@ -57,7 +57,7 @@ struct net {
 	int cap;      /* examples of a batch */
 	bool trains;  /* there is a training program; */
 	bool updates; /* it ends in a step of the optimizer */
-	bool once;    /* it runs a few times only: no CUDA graph */
+	bool once;    /* it gives gradients a few times: no CUDA graph, no evaluation */
 	struct cuda_params params;
 	struct plan train_plan, eval_plan;
 	struct cuda_program train, eval;
@@ -289,6 +289,11 @@ static int64_t piece_of(const struct net *n)
 	return (most > 0 ? most : 1) * n->cap;
 }
 
+static bool has_copies(const struct net *n)
+{
+	return n->trains && !n->once;
+}
+
 static void lay_out(struct net *n)
 {
 	int64_t weights = n->params.weight_floats * 4, raw = shape_count(&n->g->inputs[0].shape) * 4 * n->cap;
@@ -308,7 +313,7 @@ static void lay_out(struct net *n)
 	n->bytes[CUDA_CHUNKS] = n->n_chunks * (int64_t)sizeof(struct cuda_chunk);
 	n->bytes[TRAIN_LIST] = n->trains ? n->spec.n_train * 4 : 0;
 	n->bytes[TRAIN_CONTROL] = n->bytes[EVAL_CONTROL] = sizeof(struct cuda_control);
-	for (int i = 0; i < SNAPSHOT && n->trains; i++)
+	for (int i = 0; i < SNAPSHOT && has_copies(n); i++)
 		n->bytes[snapshot[i].copy] = n->bytes[snapshot[i].of];
 	n->total = 0;
 	for (int i = 0; i < REGIONS; i++) {
@@ -329,12 +334,12 @@ static int plan_net(struct net *n, struct err *e)
 		return rc;
 	n->moments = n->updates ? optim_moments(&n->spec.recipe->optimizer) : 0;
 	cuda_params_init(&n->params, n->g, n->arena);
-	if ((n->trains && build(n, true, e) < 0) || build(n, false, e) < 0)
+	if ((n->trains && build(n, true, e) < 0) || (!n->once && build(n, false, e) < 0))
 		return -1;
 	cuda_params_settle_rest(&n->params);
 	list_chunks(n);
 	rc = n->trains ? plan_program(n, &n->train, e) : 0;
-	if (rc == 0)
+	if (rc == 0 && !n->once)
 		rc = plan_program(n, &n->eval, e);
 	if (rc == 0)
 		lay_out(n);
@@ -460,7 +465,7 @@ static int make_eval_exec(struct net *n, uint64_t base[CUDA_BASES], struct err *
 
 	fill_gather(n, &n->eval);
 	base[CUDA_SLAB] = address(n, EVAL_SLAB);
-	for (int i = 0; i < SNAPSHOT && n->trains; i++)
+	for (int i = 0; i < SNAPSHOT && has_copies(n); i++)
 		base[snapshot[i].of] = address(n, snapshot[i].copy);
 	if (n->ctx->plugin->exec_new(&n->eval_exec, n->ctx->beside, n->eval.ops, n->eval.n_ops, base,
 				     address(n, EVAL_CONTROL), as_graph(n), &failure) < 0)
@@ -477,7 +482,7 @@ static int make_execs(struct net *n, struct err *e)
 	base[CUDA_DATA] = n->lease.data ? n->lease.data->address : 0;
 	if (n->trains && make_train_exec(n, base, e) < 0)
 		return -1;
-	return make_eval_exec(n, base, e);
+	return n->once ? 0 : make_eval_exec(n, base, e);
 }
 
 /* For evaluation: the weights as they are after what the lane holds by now. */
@@ -487,7 +492,7 @@ static int take_copies(const struct net *n, struct err *e)
 	struct cuda_error failure = { 0 };
 	int rc = 0;
 
-	for (int i = 0; i < SNAPSHOT && n->trains && rc == 0; i++)
+	for (int i = 0; i < SNAPSHOT && has_copies(n) && rc == 0; i++)
 		if (n->bytes[snapshot[i].of] > 0)
 			rc = plugin->copy(n->ctx->lane, address(n, snapshot[i].copy), address(n, snapshot[i].of),
 					  n->bytes[snapshot[i].of], &failure);
